@@ -1,0 +1,108 @@
+"""A derivation as data: what elaboration makes of a page, and what everyone downstream consumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from derivcheck.diagnostic import Diagnostic
+from derivcheck.expression import Context, Expression, Index, Parameter, Tensor
+from derivcheck.source import Span
+
+
+class Kind(Enum):
+    """What an equation of a page is."""
+
+    DECLARATION = "declaration"
+    DEFINITION = "definition"
+    CLAIM = "claim"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One admissible meaning of a link: both sides, for all values of the free indices.
+
+    `note` says what was read (empty for the plain reading); `caution` marks a reading that deviates
+    from the letter of the page and is warned about when it is the one that proves.
+    """
+
+    left: Expression
+    right: Expression
+    indices: tuple[Index, ...]
+    context: Context
+    note: str = ""
+    caution: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    r"""One judged relation of a chain: `=`, `\ne`, `\approx`, `<`…
+
+    `readings` has the plain reading first; empty when the link could not be read, and then `fault`
+    says why. `tolerance` is the half unit of the last printed digit for a decimal that is a result.
+    `off_kinks` is set where a derivative occurs. `unknown` are the tensors in it that the page
+    neither declares nor defines nor uses in a definition: a failure that depends on them convicts nobody.
+    """
+
+    relation: str
+    readings: tuple[Reading, ...]
+    off_kinks: bool = False
+    tolerance: tuple[Expression | None, Expression | None] = (None, None)
+    unknown: tuple[Tensor, ...] = ()
+    fault: Diagnostic | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One place of a page that says something; `span` begins where a link's right side begins.
+
+    `whole` covers the link from the left side's start; `latex` is the text of the span.
+    """
+
+    kind: Kind
+    span: Span
+    whole: Span
+    latex: str
+    link: Link | None = None
+    fault: Diagnostic | None = None
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """A gradient in closed form: `gradient[indices] = body`, of the shape of `variable`.
+
+    `item` is the position in `Derivation.items` of the claim that states it.
+    """
+
+    variable: Tensor
+    indices: tuple[Index, ...]
+    body: Expression
+    item: int
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A page's mathematics.
+
+    `inputs` are the tensors that nothing defines, in the page's order of declaration (parameters of
+    the layer included); `statics` are the integers that no input's shape determines (stride,
+    padding); `extents` maps a parameter that the page defines (an output size) to its definition.
+    `cotangents` maps each output to the tensor that stands for its incoming cotangent, when the
+    loss is left open; `loss` is the defined loss tensor otherwise. `gradients` are keyed by input.
+    """
+
+    name: str
+    title: str
+    summary: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    cotangents: Mapping[Tensor, Tensor]
+    context: Context
+    statics: tuple[Parameter, ...] = ()
+    extents: Mapping[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
+    gradients: Mapping[Tensor, ClosedForm] = field(default_factory=dict[Tensor, ClosedForm])
+    items: tuple[Item, ...] = ()
+    reference: str | None = None
+    tags: tuple[str, ...] = ()
+    hints: Mapping[str, object] = field(default_factory=dict[str, object])
