@@ -1,0 +1,53 @@
+"""The backstop behind the counted budgets: a limit of clock and memory on a stretch of work.
+
+Budgets in rewriting steps are deterministic and decide in all but hostile cases; this one keeps a
+page that slips through them from hanging the run. It works on the main thread of a POSIX system,
+where a timer signal can interrupt pure Python; elsewhere the counted budgets stand alone.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+CLAIM_SECONDS = 20.0
+PAGE_SECONDS = 60.0
+MEGABYTES = 4096
+_TICK = 0.25
+# Linux counts ru_maxrss in kibibytes, macOS in bytes.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class BudgetExceeded(Exception):
+    """A stretch of work took more time or memory than it is given."""
+
+
+@contextmanager
+def limited(seconds: float, megabytes: int = MEGABYTES) -> Generator[None]:
+    """Raise `BudgetExceeded` inside the block once it has run so long, or the process is so large."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
+        yield
+        return
+    deadline = time.monotonic() + seconds
+
+    def tick(_signal: int, _frame: FrameType | None) -> None:
+        if time.monotonic() > deadline:
+            raise BudgetExceeded(f"more than {seconds:g} s")
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT > megabytes * 2**20:
+            raise BudgetExceeded(f"more than {megabytes} MB of memory")
+
+    previous = signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

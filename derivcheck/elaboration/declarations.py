@@ -1,0 +1,336 @@
+"""Declaring statements: `X ∈ ℝ^{S×M}`, `ε > 0`, `T ∈ {0,1}^{S×K}`, `u ∈ ℕ`, and what the prose says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.integers import IntegerReader
+from derivcheck.elaboration.names import label, subscripted, superscripted
+from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning
+from derivcheck.elaboration.state import PageState
+from derivcheck.expression import Affine, Domain, Parameter, Tensor
+from derivcheck.source import Span
+from derivcheck.syntax import Node
+
+_POSITIVE_STATIC = re.compile(
+    r"\b(stride|dilation|groups?|size|number|count|length)\b", re.IGNORECASE
+)
+_NONNEGATIVE_STATIC = re.compile(r"\bpadding\b", re.IGNORECASE)
+_SYMMETRIC = re.compile(r"\bsymmetric\b", re.IGNORECASE)
+OUTPUT = re.compile(r"\boutputs?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
+COTANGENT = re.compile(r"\bcotangents?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
+CONTINUES = re.compile(r"^\s*(?:,|and|,\s*and)?\s*$", re.IGNORECASE)
+HYPOTHESIS = re.compile(
+    r"\b(?:with|where|such that|so that|satisfying|assum(?:e|ing)(?: that)?|given(?: that)?|suppose(?: that)?)"
+    r"(?:\s+(?:each|every|all|for))?[\s:,]*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class SetShape:
+    """A set such as `ℝ_{>0}^{S×M}`: where entries live, and the extents."""
+
+    domain: Domain
+    extents: tuple[Affine, ...]
+    integer: bool = False
+    minimum: int = 0
+
+
+def declared_name(node: Node) -> str | None:
+    """The canonical name that a declaration gives to its left side."""
+    match node:
+        case syntax.Symbol(name):
+            return name
+        case syntax.Scripted(syntax.Symbol(name), subscript, superscript, primes):
+            full = name if superscript is None else superscripted(name, superscript)
+            full += "'" * primes
+            return full if subscript is None else subscripted(full, subscript)
+        case _:
+            return None
+
+
+class DeclarationReader:
+    def __init__(self, page: PageState, integers: IntegerReader) -> None:
+        self.page = page
+        self.integers = integers
+
+    def membership(self, names: Node, members: Node, sentence: str, span: Span) -> list[str]:
+        """`a, b ∈ set`: declares every name; returns them."""
+        shape = self.set(members)
+        items = names.items if isinstance(names, syntax.Sequence) else (names,)
+        declared: list[str] = []
+        for item in items:
+            name = declared_name(item)
+            if name is None:
+                raise unsupported("what is declared here", item.span, "declare a symbol")
+            self._declare(name, shape, sentence, item.span)
+            declared.append(name)
+        return declared
+
+    def _declare(self, name: str, shape: SetShape, sentence: str, span: Span) -> None:
+        known = self.page.scope.lookup(name)
+        if shape.integer and not shape.extents:
+            minimum = shape.minimum
+            if _POSITIVE_STATIC.search(sentence):
+                minimum = 1
+            if _NONNEGATIVE_STATIC.search(sentence):
+                minimum = 0
+            if known is not None and known.section == self.page.scope.section:
+                if isinstance(known.meaning, ParameterMeaning):
+                    return
+                raise _redeclared(name, span)
+            parameter = Parameter(name, minimum)
+            self.page.scope.add(name, ParameterMeaning(parameter), span)
+            self.page.statics[parameter] = None
+            return
+        if known is not None and known.section == self.page.scope.section:
+            meaning = known.meaning
+            if (
+                isinstance(meaning, TensorMeaning)
+                and meaning.tensor.rank == len(shape.extents)
+                and all(
+                    self.page.sizes.unify(a, b)
+                    for a, b in zip(meaning.tensor.extents, shape.extents, strict=True)
+                )
+            ):
+                if not meaning.declared:
+                    self._restrict(name, meaning.tensor, shape.domain, span)
+                return
+            raise _redeclared(name, span)
+        symmetric = ()
+        if _SYMMETRIC.search(sentence) and len(shape.extents) == 2:
+            symmetric = ((0, 1),)
+        tensor = self.page.new_tensor(name, shape.extents, span, domain=shape.domain, declared=True)
+        if symmetric:
+            tensor = replace(tensor, symmetric=symmetric)
+            self.page.scope.add(name, TensorMeaning(tensor, True), span)
+        self.page.inputs[tensor] = None
+
+    def _restrict(self, name: str, tensor: Tensor, domain: Domain, span: Span) -> None:
+        narrowed = replace(tensor, domain=domain)
+        self.page.scope.add(name, TensorMeaning(narrowed, True), span)
+        self.page.sizes.replace(tensor, narrowed)
+        self.page.inputs.pop(tensor, None)
+        self.page.inputs[narrowed] = None
+
+    # --- sets ---------------------------------------------------------------------------------------
+
+    def set(self, node: Node) -> SetShape:
+        match node:
+            case syntax.Scripted(base, subscript, superscript, 0):
+                shape = self._base_set(base, subscript, node.span)
+                if superscript is None:
+                    return shape
+                if _sign_of(superscript) is not None:
+                    return replace(shape, domain=_signed(shape.domain, _sign_of(superscript) or ""))
+                return replace(shape, extents=self._extents(superscript))
+            case _:
+                return self._base_set(node, None, node.span)
+
+    def _base_set(self, node: Node, subscript: Node | None, span: Span) -> SetShape:
+        match node:
+            case syntax.Symbol(r"\mathbb{R}"):
+                domain = Domain(declared=True)
+                if subscript is not None:
+                    sign = _sign_of(subscript)
+                    if sign is None:
+                        raise unsupported(
+                            "this subscript of ℝ", subscript.span, r"write \mathbb{R}_{>0}"
+                        )
+                    domain = _signed(domain, sign)
+                return SetShape(domain, ())
+            case syntax.Symbol(r"\mathbb{N}"):
+                sign = "" if subscript is None else (_sign_of(subscript) or label(subscript))
+                minimum = 1 if sign in (">0", "+", r"\ge1", ">", "1") else 0
+                return SetShape(_integers(minimum), (), True, minimum)
+            case syntax.Symbol(r"\mathbb{Z}"):
+                sign = "" if subscript is None else (_sign_of(subscript) or "")
+                if sign in (">0", "+"):
+                    return SetShape(_integers(1), (), True, 1)
+                if sign == r"\ge0":
+                    return SetShape(_integers(0), (), True, 0)
+                return SetShape(Domain(integer=True, declared=True), ())
+            case syntax.Group(r"\{", _, syntax.Sequence(items)):
+                values = tuple(sorted(_constant(item) for item in items))
+                return SetShape(Domain(values=values, declared=True), ())
+            case syntax.Group(opening, closing, syntax.Sequence((low, high))) if opening in "([":
+                return SetShape(_interval(low, high, opening == "(", closing == ")"), ())
+            case _:
+                raise unsupported(
+                    "this set",
+                    span,
+                    r"write \mathbb{R}^{S \times M}, \{0,1\}^{…}, (a, b) or \mathbb{N}",
+                )
+
+    def _extents(self, node: Node) -> tuple[Affine, ...]:
+        match node:
+            case syntax.Multiplication(factors, operators) if all(
+                operator in (r"\times", "*", r"\cdot") for operator in operators
+            ):
+                return tuple(map(self.integers.value, factors))
+            case syntax.Sequence(items):
+                return tuple(map(self.integers.value, items))
+            case syntax.Multiplication(factors, operators) if r"\times" in operators:
+                groups: list[list[Node]] = [[factors[0]]]
+                for operator, factor in zip(operators, factors[1:], strict=True):
+                    if operator == r"\times":
+                        groups.append([factor])
+                    else:
+                        groups[-1].append(factor)
+                return tuple(self._size_product(group) for group in groups)
+            case _:
+                return (self.integers.value(node),)
+
+    def _size_product(self, factors: list[Node]) -> Affine:
+        product = Affine.of(1)
+        for factor in factors:
+            product = product * self.integers.value(factor)
+        return product
+
+    # --- bounds on a symbol -----------------------------------------------------------------------------
+
+    def bound(self, names: Node, sign: str, limit: Node, span: Span) -> list[str]:
+        """`ε > 0`, `0 < p`, `x ≠ 0` for symbols that nothing defines; returns the names."""
+        value = _constant(limit)
+        items = names.items if isinstance(names, syntax.Sequence) else (names,)
+        declared: list[str] = []
+        for item in items:
+            subscripts = ()
+            name = declared_name(item)
+            known = self.page.scope.lookup(name) if name else None
+            if known is None and isinstance(item, syntax.Scripted):
+                inner = declared_name(replace(item, subscript=None))
+                if inner is not None and item.subscript is not None:
+                    known, name = self.page.scope.lookup(inner), inner
+                    subscripts = (item.subscript,)
+            if name is None:
+                raise unsupported("what is declared here", item.span, "declare a symbol")
+            if known is None and not subscripts:
+                tensor = self.page.new_tensor(
+                    name, (), item.span, domain=_bounded(Domain(), sign, value), declared=True
+                )
+                self.page.inputs[tensor] = None
+            elif known is not None and isinstance(known.meaning, TensorMeaning):
+                tensor = known.meaning.tensor
+                narrowed = replace(tensor, domain=_bounded(tensor.domain, sign, value))
+                self.page.scope.add(
+                    name, replace(known.meaning, tensor=narrowed, declared=True), span
+                )
+                if narrowed != tensor:
+                    self.page.sizes.replace(tensor, narrowed)
+                    self.page.inputs = {
+                        (narrowed if old == tensor else old): None for old in self.page.inputs
+                    }
+            elif known is not None and isinstance(known.meaning, ParameterMeaning):
+                if sign in (">", r"\ge"):
+                    minimum = int(value) + (sign == ">")
+                    parameter = known.meaning.parameter
+                    if minimum not in (0, 1):
+                        raise unsupported("this bound of an extent", span, "extents are ≥ 1")
+                    if minimum != parameter.minimum:
+                        changed = Parameter(parameter.name, minimum)
+                        self.page.scope.add(name, ParameterMeaning(changed), span)
+                        if parameter in self.page.statics:
+                            del self.page.statics[parameter]
+                        self.page.statics[changed] = None
+            else:
+                raise unsupported("a bound on this", item.span, "declare the symbol's set first")
+            declared.append(name)
+        return declared
+
+
+def _redeclared(name: str, span: Span) -> Fault:
+    return Fault(
+        "rank-mismatch",
+        f"{name} is declared with two shapes in one section",
+        span,
+        "give one of them another name",
+    )
+
+
+def _integers(minimum: int) -> Domain:
+    return Domain(lower=Fraction(minimum), integer=True, declared=True)
+
+
+def _constant(node: Node) -> Fraction:
+    match node:
+        case syntax.Numeral(text):
+            return Fraction(text)
+        case syntax.Addition(((sign, term),)):
+            return -_constant(term) if sign == "-" else _constant(term)
+        case syntax.Fraction(numerator, denominator) if _constant(denominator):
+            return _constant(numerator) / _constant(denominator)
+        case _:
+            raise unsupported("this bound", node.span, "write a number")
+
+
+def is_constant(node: Node) -> bool:
+    match node:
+        case syntax.Numeral():
+            return True
+        case syntax.Addition(((_, term),)):
+            return is_constant(term)
+        case syntax.Fraction(numerator, denominator):
+            return is_constant(numerator) and is_constant(denominator)
+        case _:
+            return False
+
+
+def _interval(low: Node, high: Node, strict_low: bool, strict_high: bool) -> Domain:
+    def end(node: Node) -> Fraction | None:
+        return None if r"\infty" in label(node) else _constant(node)
+
+    return Domain(end(low), end(high), strict_low, strict_high, declared=True)
+
+
+def _sign_of(node: Node) -> str | None:
+    r"""`>0`, `\ge0` or `+` of a subscript such as ℝ_{>0}, ℝ_+, None if it is something else."""
+    match node:
+        case syntax.Symbol("+"):
+            return "+"
+        case syntax.Chain(sides, (relation,)) if label(sides[-1]) == "0":
+            return f"{relation}0"
+        case syntax.Unreadable(construct):
+            return construct if construct in ("+", "++") else None
+        case _:
+            return None
+
+
+def _signed(domain: Domain, sign: str) -> Domain:
+    zero = Fraction(0)
+    match sign:
+        case ">0" | "++":
+            return replace(domain, lower=zero, strict_lower=True)
+        case r"\ge0" | "+":
+            return replace(domain, lower=zero)
+        case "<0":
+            return replace(domain, upper=zero, strict_upper=True)
+        case r"\le0":
+            return replace(domain, upper=zero)
+        case r"\ne0":
+            return replace(domain, excluded=(zero,))
+        case _:
+            return domain
+
+
+def _bounded(domain: Domain, sign: str, value: Fraction) -> Domain:
+    """The domain with one more bound."""
+    domain = replace(domain, declared=True)
+    match sign:
+        case ">" if domain.lower is None or value >= domain.lower:
+            return replace(domain, lower=value, strict_lower=True)
+        case r"\ge" if domain.lower is None or value > domain.lower:
+            return replace(domain, lower=value, strict_lower=False)
+        case "<" if domain.upper is None or value <= domain.upper:
+            return replace(domain, upper=value, strict_upper=True)
+        case r"\le" if domain.upper is None or value < domain.upper:
+            return replace(domain, upper=value, strict_upper=False)
+        case r"\ne":
+            return replace(domain, excluded=(*domain.excluded, value))
+        case _:
+            return domain

@@ -1,0 +1,313 @@
+"""Equations that define: tensors, functions of one variable, extents, and names for cotangents."""
+
+from __future__ import annotations
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.integers import Letters
+from derivcheck.elaboration.names import (
+    is_transpose,
+    looks_like_gradient,
+    nodes,
+    subscript_items,
+    subscripted,
+    superscripted,
+)
+from derivcheck.elaboration.scope import (
+    AbstractMeaning,
+    FunctionMeaning,
+    Known,
+    ParameterMeaning,
+    TensorMeaning,
+    UnreadMeaning,
+)
+from derivcheck.elaboration.state import PageState, Same
+from derivcheck.elaboration.terms import Translator
+from derivcheck.expression import (
+    Affine,
+    Definition,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Tensor,
+    free_indices,
+    tensors,
+)
+from derivcheck.source import Span
+from derivcheck.syntax import Node
+
+_NOT_NAMES = frozenset({"e", r"\pi", r"\partial", r"\nabla", r"\infty"})
+
+
+class DefinitionReader:
+    def __init__(
+        self, page: PageState, letters: Letters, translator: Translator, same: Same
+    ) -> None:
+        self.page = page
+        self.letters = letters
+        self.translator = translator
+        self.same = same
+
+    # --- does it define? ----------------------------------------------------------------------------
+
+    def name_of(self, left: Node) -> str | None:
+        """The name that this left side would define, None if it is no definable form."""
+        parsed = self._parse(left, explicit=False)
+        return parsed[0] if parsed else None
+
+    def _parse(
+        self, left: Node, explicit: bool
+    ) -> tuple[str, tuple[Node, ...], Node | None] | None:
+        """(name, subscripts, argument of a function) of a definable left side."""
+        match left:
+            case syntax.Symbol(name) if name not in _NOT_NAMES:
+                return name, (), None
+            case syntax.Scripted(syntax.Symbol(base), subscript, superscript, primes):
+                return self._parse_scripted(base, subscript, superscript, primes, explicit)
+            case syntax.Multiplication(
+                (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
+            ) if name not in _NOT_NAMES:
+                return name, (), argument
+            case syntax.Multiplication((syntax.Symbol("d"), syntax.Symbol(name)), ("",)) if name[
+                :1
+            ].isupper():
+                return f"d{name}", (), None
+            case syntax.Multiplication(
+                (syntax.Symbol("d"), syntax.Scripted(syntax.Symbol(name), subscript, None, 0)),
+                ("",),
+            ) if name[:1].isupper():
+                return f"d{name}", subscript_items(subscript, None), None
+            case syntax.Call(name, (syntax.Symbol() as argument,), None, None, True):
+                return name, (), argument
+            case _:
+                return None
+
+    def _parse_scripted(
+        self,
+        base: str,
+        subscript: Node | None,
+        superscript: Node | None,
+        primes: int,
+        explicit: bool,
+    ) -> tuple[str, tuple[Node, ...], Node | None] | None:
+        if base in _NOT_NAMES:
+            return None
+        name = base
+        if superscript is not None:
+            if is_transpose(superscript):
+                return None
+            known = self.page.scope.lookup(base + "'" * primes)
+            labelled = superscripted(base, superscript)
+            if known is not None and self.page.scope.lookup(labelled) is None:
+                return None
+            name = labelled
+        name += "'" * primes
+        if subscript is not None:
+            full = subscripted(name, subscript)
+            word = isinstance(subscript, syntax.Symbol) and subscript.word
+            if word or self.page.scope.lookup(full) is not None:
+                return full, (), None
+        items = subscript_items(subscript, None)
+        kronecker = name == r"\delta" and len(items) == 2 and not explicit
+        if kronecker and self.page.scope.lookup(name) is None:
+            return None
+        return name, items, None
+
+    def defines(self, left: Node, explicit: bool) -> bool:
+        """Whether an equation with this left side defines, by the rules of the page."""
+        parsed = self._parse(left, explicit)
+        if parsed is None:
+            if explicit and not isinstance(left, syntax.DerivativeOf):
+                raise Fault(
+                    "unsupported",
+                    "this left side cannot be defined",
+                    left.span,
+                    "define a symbol with index letters as subscripts",
+                )
+            return False
+        name, subscripts, argument = parsed
+        letters = [item.name for item in subscripts if isinstance(item, syntax.Symbol)]
+        bare = len(letters) == len(subscripts) and len(set(letters)) == len(letters)
+        known = self.page.scope.lookup(name)
+        if known is None and argument is not None and not explicit:
+            head = left.factors[0] if isinstance(left, syntax.Multiplication) else left
+            if isinstance(head, syntax.Symbol) and self.letters.is_letter(head.name):
+                return False
+        if explicit:
+            if known is not None and known.defined and known.section == self.page.scope.section:
+                raise Fault(
+                    "redefinition",
+                    f"{name} is defined twice in this section",
+                    left.span,
+                    "give one of them another name, or write = for a claim",
+                )
+            return True
+        if not bare:
+            return False
+        if isinstance(known.meaning if known else None, ParameterMeaning):
+            assert known is not None and isinstance(known.meaning, ParameterMeaning)
+            return known.meaning.parameter not in self.page.extents and not known.defined
+        if known is None or not known.defined or isinstance(known.meaning, UnreadMeaning):
+            return True
+        if isinstance(known.meaning, TensorMeaning) and known.meaning.declared:
+            return False
+        return known.section != self.page.scope.section
+
+    # --- defining -------------------------------------------------------------------------------------
+
+    def define(self, left: Node, right: Node, explicit: bool, *, bound_by_prose: bool) -> bool:
+        """Define; false if the equation restates what is already defined, and so is a claim."""
+        parsed = self._parse(left, explicit)
+        assert parsed is not None
+        name, items, argument = parsed
+        known = self.page.scope.lookup(name)
+        if not explicit and not bound_by_prose and known is None and looks_like_gradient(name):
+            raise Fault(
+                "unbound-gradient-name",
+                f"{name} looks like a gradient, but nothing says of what",
+                left.span,
+                rf"write {name} := \partial L/\partial …, or “let {name} = …”",
+            )
+        if argument is not None:
+            self._function(name, argument, right, left.span)
+        elif isinstance(known.meaning if known else None, ParameterMeaning) or _has_floor(right):
+            self._extent(name, right, left.span)
+        else:
+            return self._tensor(name, items, known, right, left.span)
+        return True
+
+    def _function(self, name: str, argument: Node, right: Node, span: Span) -> None:
+        assert isinstance(argument, syntax.Symbol)
+        variable = self.page.scope.tensor(argument.name)
+        if variable is None or variable.rank:
+            variable = Tensor(argument.name, (), scope=f"argument of {name}")
+            outer = self.page.scope.lookup(argument.name)
+            self.page.scope.add(argument.name, TensorMeaning(variable), argument.span)
+            body = self.translator.side(right)
+            if outer is not None:
+                self.page.scope.add(argument.name, outer.meaning, outer.span, defined=outer.defined)
+        else:
+            body = self.translator.side(right)
+        meaning = FunctionMeaning(variable, body)
+        self.page.scope.add(name, meaning, span, defined=True)
+
+    def _extent(self, name: str, right: Node, span: Span) -> None:
+        parameter = self.page.parameter(name, span)
+        self.page.extents[parameter] = self.translator.side(right)
+        self.page.scope.add(name, ParameterMeaning(parameter), span, defined=True)
+
+    def _tensor(
+        self, name: str, items: tuple[Node, ...], known: Known | None, right: Node, span: Span
+    ) -> bool:
+        spelled = tuple(item.name for item in items if isinstance(item, syntax.Symbol))
+        indices = tuple(map(self.letters.free, spelled))
+        here = known is not None and (known.section == self.page.scope.section or not known.defined)
+        tensor: Tensor | None = None
+        if here and known is not None and isinstance(known.meaning, TensorMeaning):
+            tensor = known.meaning.tensor
+            if items and tensor.rank != len(items):
+                raise Fault(
+                    "rank-mismatch",
+                    f"{name} was declared with {tensor.rank} axes, here it has {len(items)}",
+                    span,
+                    "use one subscript for each axis",
+                )
+            if items:
+                self._fit(indices, tensor, span)
+        elif here and known is not None and isinstance(known.meaning, AbstractMeaning):
+            raise Fault("rank-mismatch", f"{name} is used as a function before", span, "rename one")
+        if not items and (tensor is None or tensor.rank):
+            self.translator.implicit = (
+                self.letters.implicit(tensor.extents) if tensor is not None else None
+            )
+        body = self.translator.side(right)
+        if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
+            indices = self.translator.implicit
+            spelled = tuple(index.name for index in indices)
+        if (
+            known is not None
+            and known.defined
+            and not here
+            and self._restates(known, indices, body)
+        ):
+            return False
+        if tensor is None:
+            tensor = self.page.new_tensor(
+                name, tuple(index.extent for index in indices), span, letters=spelled
+            )
+        self._check(tensor, indices, body, span)
+        alias = self._alias(tensor, indices, body)
+        declared = here and known is not None and (
+            isinstance(known.meaning, TensorMeaning) and known.meaning.declared
+        )
+        meaning = TensorMeaning(tensor, declared, spelled)
+        self.page.scope.add(name, meaning, span, defined=True)
+        self.page.inputs.pop(tensor, None)
+        if alias is not None:
+            self.page.aliases[tensor] = alias
+        else:
+            self.page.context = self.page.context.define(Definition(tensor, indices, body))
+        return True
+
+    def _fit(self, indices: tuple[Index, ...], tensor: Tensor, span: Span) -> None:
+        for index, extent in zip(indices, tensor.extents, strict=True):
+            if not self.page.sizes.unify(index.extent, extent):
+                raise Fault(
+                    "extent-mismatch",
+                    f"the index {index.name} runs over another extent than this axis of {tensor.name}",
+                    span,
+                    "use another letter, or declare both axes with one extent",
+                )
+
+    def _restates(self, known: Known, indices: tuple[Index, ...], body: Expression) -> bool:
+        """Whether an equation of a later section only says again what is already defined."""
+        if not isinstance(known.meaning, TensorMeaning):
+            return False
+        tensor = known.meaning.tensor
+        definition = self.page.context.definitions.get(tensor)
+        if definition is None or tensor.rank != len(indices):
+            return False
+        fitting = zip(indices, tensor.extents, strict=True)
+        if not all(self.page.sizes.unify(index.extent, extent) for index, extent in fitting):
+            return False
+        settle = self.page.sizes.settle
+        placed = definition.at(tuple(map(Affine.of, indices)))
+        return self.same(settle(placed), settle(body), self.page.sizes.context(self.page.context))
+
+    def _check(
+        self, tensor: Tensor, indices: tuple[Index, ...], body: Expression, span: Span
+    ) -> None:
+        stray = [index.name for index in free_indices(body) if index not in indices]
+        if stray:
+            raise Fault(
+                "unequal-free-indices",
+                f"{stray[0]} is free on the right side only",
+                span,
+                f"sum over {stray[0]}, or give {tensor.name} the subscript",
+            )
+        if any(self.page.context.depends(used, tensor) for used in tensors(body)):
+            raise Fault(
+                "circular-definition",
+                f"{tensor.name} is defined through itself",
+                span,
+                "give the new value another name; an update is written with \\leftarrow",
+            )
+
+    def _alias(
+        self, tensor: Tensor, indices: tuple[Index, ...], body: Expression
+    ) -> Definition | None:
+        """`Ȳ_sj := ∂L/∂Y_sj` for an output Y and an open loss names the incoming cotangent."""
+        match body:
+            case Derivative(Entry(loss, ()), Entry(output, subscripts)) if (
+                loss in self.page.losses
+                and (output.name in self.page.outputs or not self.page.outputs)
+                and subscripts == tuple(map(Affine.of, indices))
+            ):
+                return Definition(tensor, indices, body)
+            case _:
+                return None
+
+
+def _has_floor(node: Node) -> bool:
+    return any(isinstance(part, syntax.Group) and part.open == r"\lfloor" for part in nodes(node))

@@ -1,0 +1,25 @@
+"""Why a piece of a page has no meaning, with its place."""
+
+from __future__ import annotations
+
+from derivcheck.diagnostic import Diagnostic, Severity
+from derivcheck.source import Span
+
+
+class Fault(Exception):
+    """A stretch that is ill-formed, not understood, or whose meaning is left open by the page."""
+
+    def __init__(self, code: str, message: str, span: Span, help: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.span = span
+        self.help = help
+
+    def diagnostic(self, severity: Severity = Severity.ERROR) -> Diagnostic:
+        return Diagnostic(severity, self.code, self.message, self.span, help=self.help)
+
+
+def unsupported(construct: str, span: Span, help: str) -> Fault:
+    """The reader knows the notation but elaboration has no meaning for it here."""
+    return Fault("unsupported", f"not understood: {construct}", span, help)

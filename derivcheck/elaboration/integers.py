@@ -1,0 +1,233 @@
+"""Subscripts, bounds and extents: syntax -> integer polynomials; and the letters of one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.names import label, nodes, subscripted
+from derivcheck.elaboration.scope import ParameterMeaning
+from derivcheck.elaboration.state import PageState
+from derivcheck.expression import Affine, Index, Tensor
+from derivcheck.source import Span
+from derivcheck.syntax import Node
+
+IMPLICIT_LETTERS = "abcdefgh"
+
+
+class Letters:
+    """The index letters of one statement: free ones, shared by its sides, and those bound around."""
+
+    def __init__(self, page: PageState, sides: Iterable[Node]) -> None:
+        self._page = page
+        self._free: dict[str, Index] = {}
+        self._bound: dict[str, list[tuple[Index, int | None]]] = {}
+        self._written = {
+            part.name
+            for side in sides
+            for node in nodes(side)
+            if isinstance(node, syntax.Scripted) and node.subscript is not None
+            for part in nodes(node.subscript)
+            if isinstance(part, syntax.Symbol) and not part.word
+        }
+        self._variable = 0
+        self._used_free: dict[str, None] = {}
+        self._used_bound: dict[str, None] = {}
+
+    def begin_side(self) -> None:
+        self._used_free.clear()
+        self._used_bound.clear()
+
+    def clash(self) -> str | None:
+        """A letter that is free and bound on the side just read (a derivative's variable aside)."""
+        return next((letter for letter in self._used_free if letter in self._used_bound), None)
+
+    def is_letter(self, name: str) -> bool:
+        """Whether a name stands for an index in this statement."""
+        if self._bound.get(name):
+            return True
+        return name in self._written and self._page.scope.lookup(name) is None
+
+    def free(self, name: str) -> Index:
+        """The free index of this letter; its extent is found by use."""
+        if not self._variable:
+            self._used_free.setdefault(name)
+        index = self._free.get(name)
+        if index is None:
+            index = Index(name, self._page.sizes.placeholder(name))
+            self._free[name] = index
+        return index
+
+    def find(self, name: str) -> tuple[Index, int | None]:
+        """The index that a letter means here and the value a written lower bound starts it from."""
+        return self.bound(name) or (self.free(name), None)
+
+    def bound(self, name: str) -> tuple[Index, int | None] | None:
+        """The innermost binder of this letter around here, None if it is not bound."""
+        bound = self._bound.get(name)
+        return bound[-1] if bound else None
+
+    def indices(self) -> tuple[Index, ...]:
+        return tuple(self._free.values())
+
+    def implicit(self, extents: Sequence[Affine]) -> tuple[Index, ...]:
+        """Free indices for an equation between whole arrays."""
+        letters = [c for c in "ijklmnpq" if c not in self._written][: len(extents)]
+        return tuple(map(self.free, letters))
+
+    @contextmanager
+    def binding(self, bounds: Iterable[tuple[str, Index, int | None]]) -> Generator[None]:
+        names: list[str] = []
+        for name, index, lower in bounds:
+            self._bound.setdefault(name, []).append((index, lower))
+            self._used_bound.setdefault(name)
+            names.append(name)
+        try:
+            yield
+        finally:
+            for name in names:
+                self._bound[name].pop()
+
+    @contextmanager
+    def in_variable(self) -> Generator[None]:
+        """Letters of a derivative's variable: a sum in the operand may bind the same letter anew."""
+        self._variable += 1
+        try:
+            yield
+        finally:
+            self._variable -= 1
+
+
+class IntegerReader:
+    """Reads integer polynomials; `value` in the page's own counting, `subscript` counted from 0."""
+
+    def __init__(self, page: PageState, letters: Letters) -> None:
+        self.page = page
+        self.letters = letters
+
+    def letter(self, name: str) -> Affine:
+        """The number that an index letter stands for, in the page's counting."""
+        index, lower = self.letters.find(name)
+        return Affine.of(index) + (self.page.base if lower is None else lower)
+
+    def is_letter(self, node: Node) -> bool:
+        """Whether this is a lone index letter or whole number."""
+        if isinstance(node, syntax.Numeral):
+            return node.text.isdigit()
+        return (
+            isinstance(node, syntax.Symbol)
+            and len(node.name) == 1
+            and node.name.islower()
+            and self.page.scope.lookup(node.name) is None
+            and node.name not in self.page.ranks
+        )
+
+    def is_integer(self, node: Node) -> bool:
+        """Whether only index letters, extents and whole numbers occur, at least one of them a name."""
+        named = False
+        for part in nodes(node):
+            match part:
+                case syntax.Symbol(name):
+                    known = self.page.scope.lookup(name)
+                    if (
+                        isinstance(known.meaning if known else None, ParameterMeaning)
+                        or (self.letters.is_letter(name))
+                        or (known is None and name in self.page.parameter_names)
+                    ):
+                        named = True
+                    else:
+                        return False
+                case syntax.Numeral(text):
+                    if not text.isdigit():
+                        return False
+                case syntax.Addition() | syntax.Multiplication() | syntax.Group():
+                    pass
+                case _:
+                    return False
+        return named or isinstance(node, syntax.Numeral)
+
+    def value(self, node: Node) -> Affine:
+        match node:
+            case syntax.Numeral(text, span):
+                if not text.isdigit():
+                    raise unsupported(
+                        "a fraction in a subscript or bound", span, "use whole numbers"
+                    )
+                return Affine.of(int(text))
+            case syntax.Symbol(name, span):
+                return self._named(name, span)
+            case syntax.Scripted(syntax.Symbol(name), subscript, None, primes, span):
+                full = name + "'" * primes
+                return self._named(subscripted(full, subscript) if subscript else full, span)
+            case syntax.Addition(terms):
+                total = Affine()
+                for sign, term in terms:
+                    value = self.value(term)
+                    total = total - value if sign == "-" else total + value
+                return total
+            case syntax.Multiplication(factors, operators) if not any(
+                operator in ("/", r"\otimes") for operator in operators
+            ):
+                product = Affine.of(1)
+                for factor in factors:
+                    product = product * self.value(factor)
+                return product
+            case syntax.Group(opening, _, body) if opening in ("(", "[", "{"):
+                return self.value(body)
+            case syntax.Unreadable(construct, help_text, span):
+                raise unsupported(construct, span, help_text)
+            case _:
+                raise unsupported(
+                    f"{label(node)} as a whole number",
+                    node.span,
+                    "use sums and products of letters",
+                )
+
+    def _named(self, name: str, span: Span) -> Affine:
+        bound_or_new = self.letters.is_letter(name)
+        if self.letters.bound(name) is None:
+            meaning = self.page.meaning(name, span)
+            if isinstance(meaning, ParameterMeaning):
+                return Affine.of(meaning.parameter)
+            if not bound_or_new and (name in self.page.parameter_names or meaning is None):
+                return Affine.of(self.page.parameter(name, span))
+        return self.letter(name)
+
+    def subscript(self, node: Node) -> Affine:
+        """A subscript, counted from 0; a bare letter is its index whatever the page counts from."""
+        if isinstance(node, syntax.Symbol) and not node.word:
+            bound = self.letters.bound(node.name)
+            known = self.page.scope.lookup(node.name)
+            if bound is not None:
+                index, lower = bound
+                if lower is None or lower in (0, 1):
+                    return Affine.of(index)
+            elif not isinstance(known.meaning if known else None, ParameterMeaning):
+                return Affine.of(self.letters.free(node.name))
+        return self.value(node) - self.page.base
+
+    def on_axes(self, items: Sequence[Node], tensor: Tensor) -> tuple[Affine, ...]:
+        """The subscripts of an entry; a bare letter takes its extent from the axis it sits on."""
+        found: list[Affine] = []
+        for item, extent in zip(items, tensor.extents, strict=True):
+            subscript = self.subscript(item)
+            index = subscript.index
+            if index is not None and not self._fits(index, extent):
+                raise Fault(
+                    "extent-mismatch",
+                    f"the index {index.name} runs over another extent than this axis of {tensor.name}",
+                    item.span,
+                    "use another letter, or declare both axes with one extent",
+                )
+            found.append(subscript)
+        return tuple(found)
+
+    def _fits(self, index: Index, extent: Affine) -> bool:
+        """An index with written bounds may run over a part of an axis whose extent differs by a number."""
+        sizes = self.page.sizes
+        if sizes.unify(index.extent, extent):
+            return True
+        difference = sizes.find(extent) - sizes.find(index.extent)
+        return index.serial != 0 and difference.constant is not None

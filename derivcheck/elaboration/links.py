@@ -1,0 +1,206 @@
+"""Claims: both sides of one relation under every admissible reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from derivcheck import syntax
+from derivcheck.derivation import Link, Reading
+from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.integers import Letters
+from derivcheck.elaboration.names import nodes
+from derivcheck.elaboration.scope import TensorMeaning
+from derivcheck.elaboration.state import PageState
+from derivcheck.elaboration.terms import Choices, Translator, has_subscripts
+from derivcheck.expression import (
+    Affine,
+    Context,
+    Definition,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Tensor,
+    free_indices,
+    multiply,
+    rational,
+    rebuild,
+    tensors,
+    walk,
+)
+from derivcheck.syntax import Node, Relation
+
+READINGS = 8
+JUDGED = frozenset({"=", ":=", r"\equiv", r"\ne", r"\approx", "<", r"\le", ">", r"\ge"})
+
+
+class LinkReader:
+    def __init__(self, page: PageState, letters: Letters, sides: Sequence[Node]) -> None:
+        self.page = page
+        self.letters = letters
+        indexed = any(has_subscripts(side, page) for side in sides)
+        self.translator = Translator(page, letters, indexed=indexed)
+
+    def link(self, left: Node, relation: Relation, right: Node) -> Link:
+        """The link with its readings; a fault instead if it has none."""
+        sign = "=" if relation.sign in (":=", r"\equiv") else relation.sign
+        try:
+            if sign not in JUDGED:
+                raise Fault(
+                    "unsupported",
+                    f"not understood: the relation {relation.sign}",
+                    relation.span,
+                    "write an equality, ≠, ≈ or an inequality",
+                )
+            readings = self._readings(left, right)
+        except Fault as fault:
+            return Link(sign, (), fault=fault.diagnostic())
+        approximate = sign == r"\approx"
+        return Link(
+            sign,
+            readings,
+            off_kinks=self.translator.has_derivative,
+            tolerance=(_half_unit(left, approximate), _half_unit(right, approximate)),
+            unknown=self._unknown(readings[0]),
+        )
+
+    def _readings(self, left: Node, right: Node) -> tuple[Reading, ...]:
+        found: list[Reading] = []
+        script: tuple[int, ...] | None = ()
+        while script is not None and len(found) < READINGS:
+            choices = Choices(script)
+            self.translator.choices = choices
+            sides = self.translator.side(left), self.translator.side(right)
+            indices = _free(*sides)
+            _check_free(sides, left, right)
+            context = self.page.link_context()
+            note = "; ".join(choices.notes)
+            found.append(Reading(*sides, indices, context, note, bool(note)))
+            script = choices.following()
+        return tuple(found)
+
+    def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:
+        """The tensors that nothing declares or defines and no definition uses."""
+        known: set[Tensor] = {*self.page.inputs, *self.page.losses, *self.page.incoming.values()}
+        for definition in reading.context.definitions.values():
+            known.add(definition.tensor)
+            known.update(tensors(definition.body))
+        used = (*tensors(reading.left), *tensors(reading.right))
+        return tuple(
+            tensor
+            for tensor in dict.fromkeys(used)
+            if tensor not in known
+            and isinstance((k := self.page.scope.lookup(tensor.name)) and k.meaning, TensorMeaning)
+        )
+
+
+def _free(left: Expression, right: Expression) -> tuple[Index, ...]:
+    return tuple(dict.fromkeys((*free_indices(left), *free_indices(right))))
+
+
+def _check_free(sides: tuple[Expression, Expression], left: Node, right: Node) -> None:
+    """Each side may lack indices on which it does not depend; both lacking some says nothing."""
+    first, second = (set(free_indices(side)) for side in sides)
+    if first <= second or second <= first:
+        return
+    only_left = ", ".join(i.name for i in free_indices(sides[0]) if i not in second)
+    only_right = ", ".join(i.name for i in free_indices(sides[1]) if i not in first)
+    raise Fault(
+        "unequal-free-indices",
+        f"free indices differ: {only_left} only on the left, {only_right} only on the right",
+        right.span,
+        "use the same letters on both sides, or sum over the others",
+    )
+
+
+def _half_unit(side: Node, approximate: bool) -> Expression | None:
+    """Half a unit of the last digit of a decimal that is a result; None for everything else."""
+    match side:
+        case syntax.Addition(((_, term),)):
+            return _half_unit(term, approximate)
+        case syntax.Numeral(text):
+            digits = text.partition(".")[2]
+            if digits or approximate:
+                return rational(Fraction(1, 2 * 10 ** len(digits)))
+            return None
+        case _:
+            return None
+
+
+def is_rounded(side: Node) -> bool:
+    """Whether decimals stand inside a longer side without symbols: nobody knows their last digit."""
+    parts = list(nodes(side))
+    return (
+        len(parts) > 1
+        and any(isinstance(p, syntax.Numeral) and "." in p.text for p in parts)
+        and not any(isinstance(p, syntax.Symbol | syntax.Scripted) for p in parts)
+    )
+
+
+# --- intermediates held fixed ---------------------------------------------------------------------
+
+
+def held(reading: Reading) -> Reading | None:
+    """The reading in which every derivative of a defined tensor holds the intermediates fixed.
+
+    X in the tensor's own definition becomes a copy X°, defined as X; a derivative with respect to X°
+    perturbs the copy alone, so intermediates, which are defined through X, stay as they are.
+    """
+    context = [reading.context]
+
+    def hold(expression: Expression) -> Expression:
+        if isinstance(expression, Derivative):
+            held = _hold_derivative(expression, context)
+            if held is not None:
+                return held
+        return rebuild(expression, hold)
+
+    left, right = hold(reading.left), hold(reading.right)
+    if (left, right) == (reading.left, reading.right):
+        return None
+    note = "intermediate quantities are held fixed in the partial derivatives"
+    return replace(
+        reading,
+        left=left,
+        right=right,
+        context=context[0],
+        note="; ".join(filter(None, (reading.note, note))),
+        caution=True,
+    )
+
+
+def _hold_derivative(expression: Derivative, context: list[Context]) -> Expression | None:
+    operand, variable = expression.operand, expression.variable
+    if not isinstance(operand, Entry):
+        return None
+    definition = context[0].definitions.get(operand.tensor)
+    target = variable.tensor
+    if definition is None or operand.tensor == target:
+        return None
+    direct = tensors(definition.body)
+    through = [
+        tensor for tensor in direct if tensor != target and context[0].depends(tensor, target)
+    ]
+    if not through or any(isinstance(node, Derivative) for node in walk(definition.body)):
+        return None
+    if not operand.subscripts and target not in direct:
+        return None
+    copy = replace(target, name=rf"{target.name}", scope=f"{target.scope}°")
+    unfolded = context[0].unfold(operand)
+    assert unfolded is not None
+    if copy not in context[0].definitions:
+        indices = tuple(
+            Index(letter, extent)
+            for letter, extent in zip("abcdefgh", target.extents, strict=False)
+        )
+        subscripts = tuple(Affine.of(index) for index in indices)
+        context[0] = context[0].define(Definition(copy, indices, Entry(target, subscripts)))
+    return Derivative(multiply(_renamed(unfolded, target, copy)), Entry(copy, variable.subscripts))
+
+
+def _renamed(expression: Expression, old: Tensor, new: Tensor) -> Expression:
+    if isinstance(expression, Entry) and expression.tensor == old:
+        return Entry(new, expression.subscripts)
+    return rebuild(expression, lambda child: _renamed(child, old, new))

@@ -1,0 +1,134 @@
+"""Reading written names: which part of `\\sigma^2_s` is name, label, power or index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from derivcheck import syntax
+from derivcheck.source import Span
+from derivcheck.syntax import Node
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """Every node of a syntax tree, parents first."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(reversed(parts(current)))
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The direct children of a node, in the order written."""
+    match node:
+        case syntax.Scripted(base, subscript, superscript):
+            found: tuple[Node | None, ...] = (base, subscript, superscript)
+        case syntax.Sequence(items):
+            found = items
+        case syntax.Addition(terms):
+            found = tuple(term for _, term in terms)
+        case syntax.Multiplication(factors):
+            found = factors
+        case syntax.Fraction(numerator, denominator):
+            found = (numerator, denominator)
+        case syntax.Root(radicand, degree):
+            found = (radicand, degree)
+        case syntax.DerivativeOf(_, operand, variables):
+            found = (operand, *(variable for variable, _ in variables))
+        case syntax.BigOperator(_, letters, lower, upper, condition, body):
+            found = (*letters, lower, upper, condition, body)
+        case syntax.Call(_, arguments, subscript, superscript):
+            found = (*arguments, subscript, superscript)
+        case syntax.Group(_, _, body):
+            found = (body,)
+        case syntax.Cases(rows):
+            found = tuple(part for row in rows for part in row)
+        case syntax.Indicator(condition):
+            found = (condition,)
+        case syntax.Chain(sides):
+            found = sides
+        case _:
+            found = ()
+    return tuple(part for part in found if part is not None)
+
+
+def label(node: Node) -> str:
+    """The text of a label, without spaces: `(l)`, `[1]`, `l+1`, `in`."""
+    match node:
+        case syntax.Symbol(name):
+            return name
+        case syntax.Numeral(text):
+            return text
+        case syntax.Group(opening, closing, body):
+            return f"{opening}{label(body)}{closing}"
+        case syntax.Addition(terms):
+            text = "".join(f"{sign}{label(term)}" for sign, term in terms)
+            return text.removeprefix("+")
+        case syntax.Multiplication(factors, operators):
+            spelled = zip(("", *operators), factors, strict=True)
+            return "".join(operator + label(factor) for operator, factor in spelled)
+        case syntax.Sequence(items):
+            return ",".join(map(label, items))
+        case syntax.Scripted(base, subscript, superscript, primes):
+            return (
+                label(base)
+                + ("'" * primes)
+                + (f"_{{{label(subscript)}}}" if subscript else "")
+                + (f"^{{{label(superscript)}}}" if superscript else "")
+            )
+        case _:
+            return "?"
+
+
+def short_script(text: str) -> str:
+    """`^2` but `^{(l)}`, as the canonical name spells it."""
+    return text if len(text) == 1 else f"{{{text}}}"
+
+
+def superscripted(base: str, superscript: Node) -> str:
+    """The canonical name with a label above: `\\sigma^2`, `W^{(l)}`, `W^{f}`."""
+    text = label(superscript)
+    return f"{base}^{text}" if text.isdigit() and len(text) == 1 else f"{base}^{{{text}}}"
+
+
+def subscripted(base: str, subscript: Node) -> str:
+    return f"{base}_{{{label(subscript)}}}"
+
+
+def is_transpose(node: Node) -> bool:
+    return isinstance(node, syntax.Symbol) and node.name in {
+        "T",
+        r"\top",
+        r"\intercal",
+        "\\mathsf{T}",
+    }
+
+
+def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
+    """The subscripts that a subscript node holds, for a tensor of this rank (None: not known).
+
+    Commas separate; `ij` is two letters unless the rank says that it is one product.
+    """
+    match node:
+        case None:
+            return ()
+        case syntax.Sequence(items):
+            return items
+        case syntax.Multiplication(factors, operators) if not any(operators):
+            return factors if rank is None or rank == len(factors) else (node,)
+        case _:
+            return (node,)
+
+
+def looks_like_gradient(name: str) -> bool:
+    """Whether a new name is one that the field gives to gradients: `\\bar{X}`, `\\delta^{l}`, `dW`."""
+    return name.startswith((r"\bar{", r"\delta", r"\nabla")) or (
+        len(name) >= 2 and name[0] == "d" and name[1:2].isupper()
+    )
+
+
+def whole(sides: tuple[Node, ...]) -> Span:
+    span = sides[0].span
+    for side in sides[1:]:
+        span = span | side.span
+    return span

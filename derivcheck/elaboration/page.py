@@ -1,0 +1,437 @@
+"""A page from top to bottom: which equation declares, which defines, and what each other one claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+from derivcheck import syntax
+from derivcheck.derivation import ClosedForm, Derivation, Item, Kind, Link, Reading
+from derivcheck.diagnostic import Diagnostic
+from derivcheck.document import Code, Document, Heading, Math, Paragraph, Prose
+from derivcheck.elaboration.declarations import (
+    CONTINUES,
+    COTANGENT,
+    HYPOTHESIS,
+    OUTPUT,
+    DeclarationReader,
+    declared_name,
+    is_constant,
+)
+from derivcheck.elaboration.definitions import DefinitionReader
+from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.integers import IntegerReader, Letters
+from derivcheck.elaboration.links import LinkReader, held
+from derivcheck.elaboration.names import whole
+from derivcheck.elaboration.scope import UnreadMeaning
+from derivcheck.elaboration.state import PageState, Same
+from derivcheck.expression import (
+    Context,
+    Derivative,
+    Entry,
+    Hypothesis,
+    Index,
+    Parameter,
+    Tensor,
+    walk,
+)
+from derivcheck.expression import tensors as tensors_of
+from derivcheck.latex import collect_macros, parse_math
+from derivcheck.source import Span
+from derivcheck.syntax import Statement
+
+BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
+MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
+DEFINES = frozenset({":=", r"\equiv"})
+
+
+def elaborate(document: Document, name: str, same: Same) -> Derivation:
+    """What the page says: items in reading order, and the derivation that they make up.
+
+    `same` proves two expressions equal: an equation of a later section whose left side is already
+    defined is a claim if it restates the definition, and a new definition otherwise. Never raises
+    for what a document says; faults become items.
+    """
+    return _Page(document, name, same).read()
+
+
+class _Page:
+    def __init__(self, document: Document, name: str, same: Same) -> None:
+        self.document = document
+        self.name = name
+        self.state = PageState(document.source)
+        self.same = same
+        self.items: list[Item] = []
+        self.title = ""
+        self.summary = ""
+        self.reference: str | None = None
+        self.heading = ""
+        self.sentence = ""
+        self.sentence_declares = False
+        self.listing = ""
+
+    def read(self) -> Derivation:
+        maths = [
+            part
+            for block in self.document.blocks
+            if isinstance(block, Paragraph)
+            for part in block.parts
+            if isinstance(part, Math)
+        ]
+        macros = collect_macros(math.latex for math in maths)
+        pieces = {math: parse_math(math.latex, math.span.start, macros) for math in maths}
+        self.state.look_ahead(statement for parsed in pieces.values() for statement in parsed)
+        for block in self.document.blocks:
+            match block:
+                case Heading(level, parts, _):
+                    self.state.scope.enter(level)
+                    self.heading = "".join(p.text for p in parts if isinstance(p, Prose)).strip()
+                    self.title = self.title or self.heading
+                case Paragraph(parts, _):
+                    self._paragraph(parts, pieces)
+                case Code(language, text, _):
+                    if self.heading.lower() == "reference" and language.startswith("python"):
+                        self.reference = self.reference or text
+        return self._derivation()
+
+    # --- paragraphs: prose decides what a declaration is ----------------------------------------------
+
+    def _paragraph(
+        self, parts: tuple[Prose | Math, ...], pieces: dict[Math, tuple[Statement, ...]]
+    ) -> None:
+        if not self.summary and self.title:
+            words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
+            self.summary = " ".join(words.split())
+        whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
+        self.sentence, self.sentence_declares, self.listing = "", False, ""
+        for part in parts:
+            if isinstance(part, Prose):
+                self._prose(part.text)
+                continue
+            for statement in pieces[part]:
+                self._statement(statement, whole_text)
+            self.sentence += " $ "
+
+    def _prose(self, text: str) -> None:
+        if self.listing and not CONTINUES.match(text):
+            self.listing = ""
+        head, stop, tail = text.rpartition(". ")
+        if stop or ";" in head:
+            self.sentence, self.sentence_declares = tail, False
+        else:
+            self.sentence += text
+        if OUTPUT.search(self.sentence):
+            self.listing = "output"
+        elif COTANGENT.search(self.sentence):
+            self.listing = "cotangent"
+
+    # --- statements -------------------------------------------------------------------------------------
+
+    def _statement(self, statement: Statement, paragraph: str) -> None:
+        letters = Letters(self.state, statement.sides)
+        integers = IntegerReader(self.state, letters)
+        reader = DeclarationReader(self.state, integers)
+        if not statement.relations:
+            self._listed(statement)
+            return
+        first = statement.relations[0].sign
+        try:
+            if first == r"\in":
+                self._membership(statement, reader, paragraph)
+                return
+            if self._is_bound(statement):
+                self._bounds(statement, reader)
+                return
+        except Fault as fault:
+            self._note(Kind.DECLARATION, statement, 0, fault)
+            return
+        if all(integers.is_letter(side) for side in statement.sides):
+            self._note(Kind.DECLARATION, statement, 0)  # “when j ≠ n” in prose claims nothing
+            return
+        self._equations(statement, letters)
+
+    def _listed(self, statement: Statement) -> None:
+        """A lone symbol after “outputs” or “incoming cotangents”."""
+        if not self.listing:
+            return
+        (side,) = statement.sides
+        items = side.items if isinstance(side, syntax.Sequence) else (side,)
+        for item in items:
+            name = declared_name(item)
+            if name is not None:
+                self._declare_role(name, item.span)
+
+    def _declare_role(self, name: str, span: Span) -> None:
+        state = self.state
+        if self.listing == "output":
+            if name not in state.outputs and name not in state.parameter_names:
+                state.outputs.append(name)
+        elif self.listing == "cotangent":
+            output = next((o for o in state.outputs if o not in state.incoming), None)
+            tensor = state.scope.tensor(output) if output else None
+            if output is not None and tensor is not None:
+                known = state.scope.tensor(name)
+                state.incoming[output] = known or state.new_tensor(
+                    name, tensor.extents, span, declared=True
+                )
+                state.inputs.pop(state.incoming[output], None)
+
+    def _membership(self, statement: Statement, reader: DeclarationReader, paragraph: str) -> None:
+        names, members = statement.sides[:2]
+        declared = reader.membership(names, members, f"{self.sentence} {paragraph}", statement.span)
+        self.sentence_declares = True
+        for name in declared:
+            if self.listing:
+                self._declare_role(name, statement.span)
+        self._note(Kind.DECLARATION, statement, 0)
+
+    def _is_bound(self, statement: Statement) -> bool:
+        """`ε > 0`, `0 < p < 1`: signs between one symbol that nothing defines and numbers."""
+        if not all(relation.sign in BOUNDS for relation in statement.relations):
+            return False
+        symbols = [side for side in statement.sides if not is_constant(side)]
+        if len(symbols) != 1 or len(statement.sides) == len(symbols):
+            return False
+        (symbol,) = symbols
+        items = symbol.items if isinstance(symbol, syntax.Sequence) else (symbol,)
+        for item in items:
+            name = declared_name(item)
+            if name is None:
+                return False
+            bare = (
+                declared_name(replace(item, subscript=None))
+                if isinstance(item, syntax.Scripted)
+                else name
+            )
+            for candidate in (name, bare or name):
+                tensor = self.state.scope.tensor(candidate)
+                if tensor is not None and tensor in self.state.context.definitions:
+                    return False
+        return True
+
+    def _bounds(self, statement: Statement, reader: DeclarationReader) -> None:
+        triples = zip(statement.sides, statement.relations, statement.sides[1:], strict=False)
+        for left, relation, right in triples:
+            if is_constant(left):
+                reader.bound(right, MIRRORED[relation.sign], left, statement.span)
+            else:
+                reader.bound(left, relation.sign, right, statement.span)
+        self.sentence_declares = True
+        self._note(Kind.DECLARATION, statement, 0)
+
+    # --- equations: definition, hypothesis, or claims ------------------------------------------------------
+
+    def _equations(self, statement: Statement, letters: Letters) -> None:
+        links = LinkReader(self.state, letters, statement.sides)
+        definitions = DefinitionReader(self.state, letters, links.translator, self.same)
+        start = 0
+        sign = statement.relations[0].sign
+        explicit = sign in DEFINES
+        if explicit or sign == "=":
+            start = self._define(statement, definitions, explicit)
+        for position in range(start, len(statement.relations)):
+            self._claim(statement, position, links)
+
+    def _define(self, statement: Statement, definitions: DefinitionReader, explicit: bool) -> int:
+        """1 if the first equality defines (or cannot), 0 if it is a claim."""
+        left, right = statement.sides[:2]
+        before = self.state.scope.snapshot()
+        try:
+            if not definitions.defines(left, explicit):
+                return 0
+            if not definitions.define(left, right, explicit, bound_by_prose=self._let()):
+                return 0
+        except Fault as fault:
+            self.state.scope.restore(before)
+            if fault.code in ("unsupported", "depends-on-unread"):
+                name = definitions.name_of(left)
+                if name is not None:
+                    line = self.state.source.position(fault.span.start).line
+                    self.state.scope.add(
+                        name, UnreadMeaning(f"see line {line}"), left.span, defined=True
+                    )
+            self._note(Kind.DEFINITION, statement, 0, fault)
+            return 1
+        self._note(Kind.DEFINITION, statement, 0)
+        return 1
+
+    def _let(self) -> bool:
+        words = self.sentence.lower().split()
+        return any(word in ("let", "define", "denote", "write", "set") for word in words[-6:])
+
+    def _claim(self, statement: Statement, position: int, links: LinkReader) -> None:
+        left, right = statement.sides[position : position + 2]
+        relation = statement.relations[position]
+        if self.sentence_declares and HYPOTHESIS.search(self.sentence) and relation.sign == "=":
+            try:
+                expression, other = links.translator.side(left), links.translator.side(right)
+            except Fault as fault:
+                self._note(Kind.DECLARATION, statement, position, fault)
+                return
+            text = self.state.source.slice(whole((left, right)))
+            hypothesis = Hypothesis(expression, other, text)
+            self.state.context = replace(
+                self.state.context, hypotheses=(*self.state.context.hypotheses, hypothesis)
+            )
+            self._note(Kind.DECLARATION, statement, position)
+            return
+        before = self.state.scope.snapshot()
+        link = links.link(left, relation, right)
+        if link.fault is not None:
+            self.state.scope.restore(before)
+        fault = link.fault
+        self._note(Kind.CLAIM, statement, position, fault, link)
+
+    def _note(
+        self,
+        kind: Kind,
+        statement: Statement,
+        position: int,
+        fault: Fault | Diagnostic | None = None,
+        link: Link | None = None,
+    ) -> None:
+        left, right = statement.sides[position], statement.sides[position + 1]
+        diagnostic = fault.diagnostic() if isinstance(fault, Fault) else fault
+        span = right.span
+        self.items.append(
+            Item(
+                kind,
+                span,
+                left.span | right.span,
+                self.state.source.slice(span),
+                link,
+                diagnostic,
+            )
+        )
+
+    # --- the derivation -----------------------------------------------------------------------------------
+
+    def _derivation(self) -> Derivation:
+        state = self.state
+        sizes = state.sizes
+        sizes.close(state.scope.names())
+        sizes.base = state.base
+        sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
+        settle = _Settling(state)
+        items = tuple(settle.item(item) for item in self.items)
+        context = settle.context(state.link_context())
+        outputs = tuple(map(state.sizes.tensor, state.output_tensors()))
+        cotangents = {
+            sizes.tensor(output): sizes.tensor(cotangent)
+            for output, cotangent in state.cotangents(state.output_tensors()).items()
+            if any(map(state.is_open, state.losses))
+        }
+        inputs = tuple(map(state.sizes.tensor, self._inputs()))
+        losses = tuple(map(state.sizes.tensor, state.losses))
+        return Derivation(
+            name=self.name,
+            title=str(self.document.front_matter.get("title") or self.title or self.name),
+            summary=self.summary,
+            inputs=inputs,
+            outputs=outputs,
+            cotangents=cotangents,
+            context=context,
+            statics=tuple(p for p in state.statics if p not in _shape_parameters(inputs)),
+            extents={p: state.sizes.settle(body) for p, body in state.extents.items()},
+            gradients=_gradients(items, inputs, {*losses, *outputs}),
+            items=items,
+            reference=self.reference,
+            tags=_tags(self.document),
+            hints=self.document.front_matter,
+        )
+
+    def _inputs(self) -> Iterator[Tensor]:
+        """Declared tensors that nothing defines, then those that definitions use undeclared."""
+        state = self.state
+        excluded = {*state.context.definitions, *state.losses, *state.aliases}
+        excluded.update(state.incoming.values())
+        seen: set[Tensor] = set()
+        used = [
+            tensor
+            for definition in state.context.definitions.values()
+            for tensor in tensors_of(definition.body)
+        ]
+        for tensor in (*state.inputs, *used):
+            if tensor not in excluded and tensor not in seen:
+                seen.add(tensor)
+                yield tensor
+
+
+class _Settling:
+    """Replaces placeholders in items; contexts are shared between links, so each is settled once."""
+
+    def __init__(self, state: PageState) -> None:
+        self.state = state
+        self.contexts: dict[int, tuple[Context, Context]] = {}
+
+    def context(self, context: Context) -> Context:
+        kept = self.contexts.get(id(context))
+        if kept is None:
+            kept = (context, self.state.sizes.context(context))
+            self.contexts[id(context)] = kept
+        return kept[1]
+
+    def item(self, item: Item) -> Item:
+        if item.link is None:
+            return item
+        sizes = self.state.sizes
+        readings = tuple(
+            Reading(
+                sizes.settle(reading.left),
+                sizes.settle(reading.right),
+                tuple(map(sizes.index, reading.indices)),
+                self.context(reading.context),
+                reading.note,
+                reading.caution,
+            )
+            for reading in item.link.readings
+        )
+        fixed = held(readings[0]) if readings else None
+        if fixed is not None:
+            readings = (*readings, fixed)
+        unknown = tuple(map(sizes.tensor, item.link.unknown))
+        return replace(item, link=replace(item.link, readings=readings, unknown=unknown))
+
+
+def _gradients(
+    items: tuple[Item, ...], inputs: tuple[Tensor, ...], losses: set[Tensor]
+) -> dict[Tensor, ClosedForm]:
+    """The first claim `∂L/∂x = …` for every input x whose right side has no derivative left."""
+    found: dict[Tensor, ClosedForm] = {}
+    for position, item in enumerate(items):
+        link = item.link
+        if link is None or not link.readings or link.relation != "=":
+            continue
+        reading = link.readings[0]
+        match reading.left:
+            case Derivative(Entry(loss, ()), Entry(variable, subscripts)) if (
+                loss in losses and variable in inputs and variable not in found
+            ):
+                indices = tuple(i for s in subscripts if (i := s.index) is not None)
+                if len(indices) == len(subscripts) == len(set(indices)) and not _has_derivative(
+                    reading
+                ):
+                    found[variable] = ClosedForm(variable, indices, reading.right, position)
+            case _:
+                pass
+    return {tensor: found[tensor] for tensor in inputs if tensor in found}
+
+
+def _has_derivative(reading: Reading) -> bool:
+    return any(isinstance(node, Derivative) for node in walk(reading.right))
+
+
+def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:
+    """The sizes that an input's shape gives away."""
+    return {
+        atom
+        for tensor in inputs
+        for extent in tensor.extents
+        if isinstance(atom := extent.atom, Parameter)
+    }
+
+
+def _tags(document: Document) -> tuple[str, ...]:
+    tags = document.front_matter.get("tags")
+    return tuple(map(str, cast("list[object]", tags))) if isinstance(tags, list) else ()

@@ -1,0 +1,159 @@
+"""Extents that the page does not declare: placeholders, unification, and settling in the end.
+
+A placeholder is a `Parameter` whose name begins with `?`. Unifying binds placeholders to sizes; when
+the page has been read, `settle` replaces them everywhere, and those still open get names of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from derivcheck.expression import (
+    Affine,
+    Atom,
+    Context,
+    Definition,
+    Derivative,
+    Entry,
+    Expression,
+    Hypothesis,
+    Index,
+    Maximum,
+    Parameter,
+    Product,
+    Sum,
+    Tensor,
+    rebuild,
+)
+
+
+class Sizes:
+    """Union-find over placeholders, with the letter that first ran over each as a hint for its name."""
+
+    def __init__(self) -> None:
+        self._bound: dict[Parameter, Affine] = {}
+        self._hints: dict[Parameter, str] = {}
+        self._likely: list[tuple[Affine, Affine]] = []
+        self._tensors: dict[Tensor, Tensor] = {}
+        self._replaced: dict[Tensor, Tensor] = {}
+        self.named: dict[Parameter, str] = {}
+        self.base = 0
+        self.bases: dict[Affine, int] = {}
+        """What the page counts each axis from, by its extent; `base` where nothing is written."""
+
+    def placeholder(self, hint: str) -> Affine:
+        parameter = Parameter(f"?{len(self._hints)}")
+        self._hints[parameter] = hint
+        return Affine.of(parameter)
+
+    def find(self, size: Affine) -> Affine:
+        """The size with every bound placeholder replaced."""
+        while True:
+            values: dict[Atom, Affine] = {
+                atom: self._bound[atom]
+                for atom in size.atoms()
+                if isinstance(atom, Parameter) and atom in self._bound
+            }
+            if not values:
+                return size
+            size = size.substitute(values)
+
+    def unify(self, left: Affine, right: Affine) -> bool:
+        """Make both equal; false if they are known to be different sizes."""
+        left, right = self.find(left), self.find(right)
+        if left == right:
+            return True
+        for open_side, other in ((left, right), (right, left)):
+            atom = open_side.atom
+            if isinstance(atom, Parameter) and atom in self._hints and atom not in other.atoms():
+                self._bound[atom] = other
+                return True
+        return False
+
+    def prefer(self, left: Affine, right: Affine) -> None:
+        """Make both equal in the end if nothing else determines one of them (δ_ij)."""
+        self._likely.append((left, right))
+
+    def replace(self, tensor: Tensor, narrowed: Tensor) -> None:
+        """In the end, read `tensor` as `narrowed` (a bound was declared after its first use)."""
+        self._replaced[tensor] = narrowed
+
+    def open(self, size: Affine) -> bool:
+        atom = self.find(size).atom
+        return isinstance(atom, Parameter) and atom in self._hints
+
+    def close(self, taken: Iterable[str]) -> None:
+        """Name what is still open after the letters that run over it: N_m for m."""
+        for left, right in self._likely:
+            if self.open(left) or self.open(right):
+                self.unify(left, right)
+        names = set(taken)
+        for parameter, hint in self._hints.items():
+            if parameter in self._bound:
+                continue
+            name = f"N_{{{hint}}}"
+            while name in names:
+                name = name[:-1] + "'}"
+            names.add(name)
+            named = Parameter(name)
+            self._bound[parameter] = Affine.of(named)
+            self.named[named] = hint
+
+    # --- settling: replacing placeholders in what has been built ---------------------------------
+
+    def size(self, value: Affine) -> Affine:
+        value = self.find(value)
+        settled: dict[Atom, Affine] = {
+            index: Affine.of(self.index(index)) for index in value.indices()
+        }
+        return value.substitute(settled)
+
+    def index(self, index: Index) -> Index:
+        extent = self.size(index.extent)
+        return Index(index.name, extent, index.serial, self.bases.get(extent, self.base))
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        while tensor in self._replaced:
+            tensor = self._replaced[tensor]
+        settled = self._tensors.get(tensor)
+        if settled is None or any(self.find(e) != e for e in settled.extents):
+            extents = tuple(map(self.size, tensor.extents))
+            settled = Tensor(tensor.name, extents, tensor.domain, tensor.symmetric, tensor.scope)
+            self._tensors[tensor] = settled
+        return settled
+
+    def settle(self, expression: Expression) -> Expression:
+        match expression:
+            case Sum(index, body):
+                return Sum(self.index(index), self.settle(body))
+            case Product(index, body):
+                return Product(self.index(index), self.settle(body))
+            case Maximum(indices, where, body):
+                return Maximum(
+                    tuple(map(self.index, indices)), self.settle(where), self.settle(body)
+                )
+            case Entry(tensor, subscripts):
+                return Entry(self.tensor(tensor), tuple(map(self.size, subscripts)))
+            case Derivative(operand, variable):
+                settled = self.settle(variable)
+                assert isinstance(settled, Entry)
+                return Derivative(self.settle(operand), settled)
+            case _:
+                return rebuild(expression, self.settle, self.size)
+
+    def definition(self, definition: Definition) -> Definition:
+        return Definition(
+            self.tensor(definition.tensor),
+            tuple(map(self.index, definition.indices)),
+            self.settle(definition.body),
+        )
+
+    def context(self, context: Context) -> Context:
+        definitions = [self.definition(d) for d in context.definitions.values()]
+        return Context(
+            {d.tensor: d for d in definitions},
+            tuple(
+                Hypothesis(self.settle(h.left), self.settle(h.right), h.text)
+                for h in context.hypotheses
+            ),
+        )

@@ -1,0 +1,238 @@
+"""What elaboration remembers of a page while it reads from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.names import label, looks_like_gradient, nodes, subscript_items
+from derivcheck.elaboration.scope import (
+    AbstractMeaning,
+    FunctionMeaning,
+    Known,
+    Meaning,
+    ParameterMeaning,
+    Scope,
+    TensorMeaning,
+    UnreadMeaning,
+)
+from derivcheck.elaboration.sizes import Sizes
+from derivcheck.expression import (
+    Affine,
+    Context,
+    Definition,
+    Derivative,
+    Domain,
+    Entry,
+    Expression,
+    Index,
+    Parameter,
+    Tensor,
+    add,
+    fresh,
+    multiply,
+    tensors,
+    total,
+    walk,
+)
+from derivcheck.source import Source, Span
+from derivcheck.syntax import Statement
+
+
+@dataclass
+class PageState:
+    """Symbol table, sizes, definitions, hypotheses, outputs and losses of one page."""
+
+    source: Source
+    scope: Scope = field(default_factory=Scope)
+    sizes: Sizes = field(default_factory=Sizes)
+    context: Context = field(default_factory=Context)
+    inputs: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
+    outputs: list[str] = field(default_factory=list[str])
+    incoming: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    """The tensors that the page names as incoming cotangents, by the output's name."""
+    aliases: dict[Tensor, Definition] = field(default_factory=dict[Tensor, Definition])
+    """`Ȳ := ∂L/∂Y` for a declared output Y: the incoming cotangent if nothing else uses Y."""
+    losses: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
+    extents: dict[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
+    statics: dict[Parameter, None] = field(default_factory=dict[Parameter, None])
+    parameter_names: set[str] = field(default_factory=set[str])
+    ranks: dict[str, int] = field(default_factory=dict[str, int])
+    """How many subscripts a symbol has where it has some; for one that is first met bare."""
+    bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
+    base: int = 0
+
+    # --- looking ahead ----------------------------------------------------------------------------
+
+    def look_ahead(self, statements: Iterator[Statement]) -> None:
+        """Note which names are sizes and what the page counts from, before anything is built."""
+        lowers: set[str] = set()
+        for statement in statements:
+            for side in statement.sides:
+                for node in nodes(side):
+                    if isinstance(node, syntax.BigOperator) and node.upper is not None:
+                        if isinstance(node.upper, syntax.Symbol | syntax.Scripted):
+                            self.parameter_names.add(label(node.upper))
+                        if isinstance(node.lower, syntax.Numeral):
+                            lowers.add(node.lower.text)
+                    elif isinstance(node, syntax.Scripted):
+                        self._note_rank(node)
+        self.base = 1 if "1" in lowers and "0" not in lowers else 0
+
+    def _note_rank(self, node: syntax.Scripted) -> None:
+        subscript = node.subscript
+        word = isinstance(subscript, syntax.Symbol) and subscript.word
+        if isinstance(node.base, syntax.Symbol) and subscript is not None and not word:
+            name = node.base.name + "'" * node.primes
+            self.ranks.setdefault(name, len(subscript_items(subscript, None)))
+
+    # --- symbols ----------------------------------------------------------------------------------
+
+    def known(self, name: str, span: Span) -> Known | None:
+        """What a name means; a name whose definition was not understood is a fault to use."""
+        known = self.scope.lookup(name)
+        if known and isinstance(known.meaning, UnreadMeaning):
+            raise Fault(
+                "depends-on-unread",
+                f"this depends on {name}, whose definition was not understood",
+                span,
+                known.meaning.reason,
+            )
+        return known
+
+    def meaning(self, name: str, span: Span) -> Meaning | None:
+        known = self.known(name, span)
+        return known.meaning if known else None
+
+    def parameter(self, name: str, span: Span, minimum: int = 1) -> Parameter:
+        """The symbolic integer of this name, made if new."""
+        meaning = self.meaning(name, span)
+        if isinstance(meaning, ParameterMeaning):
+            return meaning.parameter
+        if meaning is not None:
+            raise Fault(
+                "rank-mismatch",
+                f"{name} is used as an extent, but it is already something else here",
+                span,
+                "give the extent a name of its own",
+            )
+        parameter = Parameter(name, minimum)
+        self.scope.add(name, ParameterMeaning(parameter), span)
+        return parameter
+
+    def new_tensor(
+        self,
+        name: str,
+        extents: tuple[Affine, ...],
+        span: Span,
+        *,
+        domain: Domain | None = None,
+        declared: bool = False,
+        letters: tuple[str, ...] = (),
+        defined: bool = False,
+    ) -> Tensor:
+        """A tensor of this name in this section; the same name elsewhere is another tensor."""
+        earlier = self.scope.lookup(name)
+        scope = "" if earlier is None and not self._taken(name) else self.scope.scoped_name()
+        tensor = Tensor(name, extents, domain or Domain(), scope=scope)
+        self.scope.add(name, TensorMeaning(tensor, declared, letters), span, defined=defined)
+        return tensor
+
+    def _taken(self, name: str) -> bool:
+        return name in self.scope.names()
+
+    def function(self, name: str, span: Span) -> FunctionMeaning | AbstractMeaning | None:
+        meaning = self.meaning(name, span)
+        return meaning if isinstance(meaning, FunctionMeaning | AbstractMeaning) else None
+
+    # --- outputs and losses -----------------------------------------------------------------------
+
+    def is_open(self, loss: Tensor) -> bool:
+        """Whether this is a loss of which the page says nothing."""
+        return loss in self.losses and loss not in self.context.definitions
+
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """The declared outputs that are defined, or the last definition that no other one uses."""
+        declared = tuple(
+            tensor
+            for name in self.outputs
+            if (tensor := self.scope.tensor(name)) is not None
+            and tensor in self.context.definitions
+        )
+        if declared:
+            return declared
+        used = {
+            tensor
+            for definition in self.context.definitions.values()
+            for tensor in tensors(definition.body)
+        }
+        sinks = [
+            tensor
+            for tensor in self.context.definitions
+            if tensor not in used
+            and not looks_like_gradient(tensor.name)
+            and self.scope.tensor(tensor.name) == tensor
+            and not any(
+                isinstance(node, Derivative) for node in walk(self.context.definitions[tensor].body)
+            )
+        ]
+        return tuple(sinks[-1:])
+
+    def link_context(self) -> Context:
+        """The definitions in force here, with `L := Σ Ȳ·Y` for every loss that is left open."""
+        context = self.context
+        open_losses = [loss for loss in self.losses if loss not in context.definitions]
+        if not open_losses:
+            return context
+        outputs = self.output_tensors()
+        cotangents = self.cotangents(outputs)
+        for tensor, alias in self.aliases.items():
+            if tensor not in cotangents.values():
+                context = context.define(alias)
+        terms: list[Expression] = []
+        for output, cotangent in cotangents.items():
+            indices = tuple(
+                fresh(Index(letter, extent))
+                for letter, extent in zip(
+                    _letters(output, self.context), output.extents, strict=True
+                )
+            )
+            subscripts = tuple(map(Affine.of, indices))
+            body = multiply(Entry(cotangent, subscripts), Entry(output, subscripts))
+            terms.append(total(indices, body))
+        for loss in open_losses if terms else ():
+            context = context.define(Definition(loss, (), add(*terms)))
+        return context
+
+    def cotangents(self, outputs: tuple[Tensor, ...]) -> dict[Tensor, Tensor]:
+        """The tensor that stands for the incoming cotangent of each output."""
+        found: dict[Tensor, Tensor] = {}
+        for output in outputs:
+            named = self.incoming.get(output.name)
+            alone = not any(
+                other != output and self.context.depends(other, output) for other in outputs
+            )
+            if named is None and alone:
+                named = next(
+                    (
+                        tensor
+                        for tensor, alias in self.aliases.items()
+                        if isinstance(alias.body, Derivative)
+                        and alias.body.variable.tensor.name == output.name
+                    ),
+                    None,
+                )
+            found[output] = named or Tensor(
+                rf"\partial L/\partial {output.name}", output.extents, scope="cotangent"
+            )
+        return found
+
+
+def _letters(tensor: Tensor, context: Context) -> tuple[str, ...]:
+    return tuple(index.name for index in context.definitions[tensor].indices)
+
+
+Same = Callable[[Expression, Expression, Context], bool]
+"""Whether two expressions are proved equal; elaboration is given it, to tell a restated definition."""
