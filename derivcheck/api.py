@@ -1,4 +1,5 @@
-"""Derivations in Python: load or build one, judge it, take its gradients as SymPy, LaTeX or code."""
+"""Derivations in Python: load or build one, judge it, take its gradients as SymPy, LaTeX or
+code."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def load(name: str) -> LoadedDerivation:
 
 
 def read(path: str | Path) -> LoadedDerivation:
-    """The derivation on a page of your own; raises `diagnostic.DocumentError` if it is unreadable."""
+    """The derivation on a page of your own; raises `diagnostic.DocumentError` if it is
+    unreadable."""
     return _loaded(load_source(path))
 
 

@@ -30,7 +30,8 @@ class BudgetExceeded(Exception):
 
 @contextmanager
 def limited(seconds: float, megabytes: int = MEGABYTES) -> Generator[None]:
-    """Raise `BudgetExceeded` inside the block once it has run so long, or the process is so large."""
+    """Raise `BudgetExceeded` inside the block once it has run so long, or the process is so
+    large."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(
         signal, "setitimer"
     ):

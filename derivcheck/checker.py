@@ -40,8 +40,8 @@ class Judged:
 class Checked:
     """One document: what it says, what was judged of it, and what the witnesses saw.
 
-    `verdict` is the worst of its claims, None where nothing was judged; `evidence` is that of `run`;
-    `contradicted` says that a witness contradicts a proof, which is a defect of derivcheck.
+    `verdict` is the worst of its claims, None where nothing was judged; `evidence` is that of
+    `run`; `contradicted` says that a witness contradicts a proof, which is a defect of derivcheck.
     """
 
     source: Source
@@ -100,12 +100,12 @@ def check_derivation(
     for done, item in enumerate(derivation.items):
         if progress is not None:
             progress("judging", done, len(derivation.items))
-        judgement, defect = _judgement(item, seed)
+        judgement, defect = _judgement(item, derivation, seed)
         contradicted = contradicted or defect
         judged.append(Judged(item, judgement))
     verdicts = [each.judgement.verdict for each in judged if each.judgement is not None]
     claims = any(each.item.kind is Kind.CLAIM and each.judgement for each in judged)
-    read = any(v not in (Verdict.UNSUPPORTED,) for v in verdicts) and claims
+    read = any(verdict is not Verdict.UNSUPPORTED for verdict in verdicts) and claims
     diagnostics = [_reading(each) for each in judged if each.judgement and each.judgement.reading]
     if not read:
         diagnostics.append(_nothing_judged(source, bool(verdicts)))
@@ -121,14 +121,14 @@ def check_derivation(
     )
 
 
-def _judgement(item: Item, seed: int) -> tuple[Judgement | None, bool]:
+def _judgement(item: Item, derivation: Derivation, seed: int) -> tuple[Judgement | None, bool]:
     if item.fault is not None:
         return fault_judgement(item.fault), False
     if item.link is None:
         return None, False
     try:
         with limited(CLAIM_SECONDS):
-            ruling = judge(item.link, seed=seed)
+            ruling = judge(item.link, seed=seed, definitions=derivation.extents)
     except (BudgetExceeded, RecursionError, MemoryError) as error:
         reason = str(error) or "it is nested too deeply"
         return Judgement(Verdict.UNDECIDED, "budget", f"not decided: {reason}"), False
@@ -164,7 +164,8 @@ def _nothing_judged(source: Source, something: bool) -> Diagnostic:
     )
 
 
-# --- run: the closed forms against the witnesses -----------------------------------------------------
+# --- run: the closed forms against the witnesses
+# -----------------------------------------------------
 
 
 def run_derivation(
@@ -203,7 +204,8 @@ def run_derivation(
     )
 
 
-# --- exit status ---------------------------------------------------------------------------------------
+# --- exit status
+# ---------------------------------------------------------------------------------------
 
 
 def _status(checked: Checked) -> int:

@@ -41,6 +41,7 @@ class Link:
 
     `readings` has the plain reading first; empty when the link could not be read, and then `fault`
     says why. `tolerance` is the half unit of the last printed digit for a decimal that is a result.
+    `rounded` says that decimals stand inside a longer side without symbols, rounded nobody knows how.
     `off_kinks` is set where a derivative occurs. `unknown` are the tensors in it that the page
     neither declares nor defines nor uses in a definition: a failure that depends on them convicts nobody.
     """
@@ -49,6 +50,7 @@ class Link:
     readings: tuple[Reading, ...]
     off_kinks: bool = False
     tolerance: tuple[Expression | None, Expression | None] = (None, None)
+    rounded: bool = False
     unknown: tuple[Tensor, ...] = ()
     fault: Diagnostic | None = None
 

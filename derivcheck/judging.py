@@ -6,17 +6,27 @@ every admissible reading is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from derivcheck.derivation import Link, Reading
 from derivcheck.diagnostic import Diagnostic
-from derivcheck.expression import parameters, subtract, tensors
+from derivcheck.expression import (
+    Expression,
+    Parameter,
+    free_indices,
+    parameters,
+    subtract,
+    tensors,
+)
 from derivcheck.notation import text, unicode_name
 from derivcheck.proof import Proof, prove
 from derivcheck.refutation import Refutation, refute
 from derivcheck.repair import first_proved
+from derivcheck.settling import settling_declaration
 from derivcheck.verdict import Evidence, Judgement, Outcome, Verdict
 from derivcheck.witnesses.ball_arithmetic import ball_evidence
+from derivcheck.witnesses.trial import NO_EXTENTS
 
 FAULTS = {
     "unequal-free-indices": Verdict.ILL_FORMED,
@@ -39,32 +49,68 @@ class Ruling:
     contradicted: bool = False
 
 
+@dataclass(frozen=True)
+class _Points:
+    """Where the numerical witnesses of a link look."""
+
+    seed: int
+    definitions: Mapping[Parameter, Expression]
+
+    def enclosed(self, link: Link, reading: Reading, points: int = 2) -> Evidence:
+        return ball_evidence(
+            reading,
+            "=" if link.relation == r"\ne" else link.relation,
+            off_kinks=link.off_kinks,
+            tolerance=link.tolerance,
+            definitions=self.definitions,
+            seed=self.seed,
+            points=points,
+        )
+
+    def refuted(self, link: Link, reading: Reading) -> Refutation | None:
+        return refute(link, reading, seed=self.seed, definitions=self.definitions)
+
+
 def fault_judgement(fault: Diagnostic) -> Judgement:
     verdict = FAULTS.get(fault.code, Verdict.UNDECIDED)
     return Judgement(verdict, fault.code, fault.message, help=fault.help)
 
 
-def judge(link: Link, *, seed: int) -> Ruling:
-    """The verdict of a link that was read; a fault's verdict otherwise."""
+def judge(
+    link: Link, *, seed: int, definitions: Mapping[Parameter, Expression] = NO_EXTENTS
+) -> Ruling:
+    """The verdict of a link that was read; a fault's verdict otherwise.
+
+    `definitions` gives the parameters that the page computes from others (an output size).
+    """
     if link.fault is not None:
         return Ruling(fault_judgement(link.fault))
-    if any(tolerance is not None for tolerance in link.tolerance) or link.relation not in (
-        "=",
-        r"\ne",
-    ):
-        return Ruling(_by_enclosure(link, seed))
+    points = _Points(seed, definitions)
+    if link.relation not in ("=", r"\ne", r"\approx"):
+        return Ruling(_by_enclosure(link, points))
     proofs: list[Proof] = []
     for reading in link.readings:
         proof = prove(reading, off_kinks=link.off_kinks)
         proofs.append(proof)
         if proof.closed:
-            return _proved(link, reading, proof, seed)
-    return Ruling(_not_proved(link, proofs, seed))
+            return _proved(link, reading, proof, points)
+    if link.rounded:
+        judgement = Judgement(
+            Verdict.UNDECIDED,
+            "rounded-decimals",
+            "decimals stand inside a side without symbols, and nothing says how exact they are",
+            help="write fractions, or the value as a decimal alone on its side",
+        )
+        return Ruling(judgement)
+    if link.relation == r"\approx" or any(t is not None for t in link.tolerance):
+        return Ruling(_by_enclosure(link, points))
+    return Ruling(_not_proved(link, proofs, points))
 
 
-def _proved(link: Link, reading: Reading, proof: Proof, seed: int) -> Ruling:
-    """A closed proof still needs one point of the domain at which both sides are defined and agree."""
-    evidence = ball_evidence(reading, seed=seed, off_kinks=link.off_kinks)
+def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruling:
+    """A closed proof still needs one point of the domain at which both sides are defined and
+    agree."""
+    evidence = points.enclosed(link, reading)
     note = reading.note if reading.caution else ""
     if evidence.outcome is Outcome.FAILED:
         judgement = Judgement(
@@ -102,8 +148,8 @@ def _proved(link: Link, reading: Reading, proof: Proof, seed: int) -> Ruling:
     return Ruling(judgement)
 
 
-def _not_proved(link: Link, proofs: list[Proof], seed: int) -> Judgement:
-    refutations = [refute(link, reading, seed=seed) for reading in link.readings]
+def _not_proved(link: Link, proofs: list[Proof], points: _Points) -> Judgement:
+    refutations = [points.refuted(link, reading) for reading in link.readings]
     first = refutations[0]
     if link.relation == r"\ne":
         if first is not None:
@@ -113,27 +159,42 @@ def _not_proved(link: Link, proofs: list[Proof], seed: int) -> Judgement:
                 "the sides differ at the point shown",
                 counterexample=first.counterexample,
             )
-    elif all(refutation is not None for refutation in refutations) and first is not None:
-        return _refuted(link, first, proofs[0])
+    elif (
+        first is not None
+        and all(refutation is not None for refutation in refutations)
+        and not all(reading.caution for reading in link.readings)
+    ):
+        return _refuted(link, first, proofs[0], points)
     survivors = [
         reading.note for reading, r in zip(link.readings, refutations, strict=True) if r is None
     ]
-    if first is not None and survivors and link.relation == "=":
+    if first is not None and link.relation == "=":
+        open_reading = survivors[0] if survivors else link.readings[0].note
         return Judgement(
             Verdict.UNDECIDED,
             "ambiguous",
-            f"it fails as written, but may hold if {survivors[0]}",
-            reading=survivors[0],
+            f"it could not be judged if {open_reading}"
+            if survivors
+            else f"it fails if {open_reading}, which may not be what is meant",
+            reading=open_reading,
             help="write the reading that is meant",
         )
-    return _undecided(link, proofs[0], seed)
+    return _undecided(link, proofs[0], points)
 
 
-def _undecided(link: Link, proof: Proof, seed: int) -> Judgement:
+def _undecided(link: Link, proof: Proof, points: _Points) -> Judgement:
     """The proof did not close and no counterexample was found: agreement at points, or a reason."""
-    evidence = ball_evidence(link.readings[0], seed=seed, off_kinks=link.off_kinks, points=5)
+    declaration = settling_declaration(link.readings[0], off_kinks=link.off_kinks)
+    if declaration and link.relation == "=":
+        return Judgement(
+            Verdict.UNDECIDED,
+            "natural-domain",
+            f"it is proved only where {declaration}, which nothing declares",
+            help=f"declare {declaration}",
+        )
+    evidence = points.enclosed(link, link.readings[0], 5)
     difference = text(proof.difference) if proof.difference is not None else ""
-    if evidence.outcome is Outcome.MET and link.relation == "=" and not proof.declare:
+    if evidence.outcome is Outcome.MET and link.relation == "=":
         return Judgement(
             Verdict.AGREES,
             "agrees",
@@ -147,14 +208,13 @@ def _undecided(link: Link, proof: Proof, seed: int) -> Judgement:
         "undecided",
         f"not decided: {proof.reason}",
         difference=difference,
-        help=proof.declare,
         evidence=(evidence,),
     )
 
 
-def _refuted(link: Link, refutation: Refutation, proof: Proof) -> Judgement:
+def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) -> Judgement:
     """A counterexample convicts, unless it rests on what the page leaves open."""
-    if link.unknown:
+    if link.unknown and refutation.rests_on_unknown:
         names = ", ".join(unicode_name(tensor.name) for tensor in link.unknown)
         return Judgement(
             Verdict.UNDECIDED,
@@ -172,7 +232,22 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof) -> Judgement:
             help=f"declare {refutation.natural_domain}",
         )
     reading = link.readings[0]
-    repair = first_proved(reading, lambda r: prove(r, off_kinks=link.off_kinks).closed)
+    stray = [i.name for i in free_indices(reading.right) if i not in free_indices(reading.left)]
+    if stray and free_indices(reading.left):
+        return Judgement(
+            Verdict.ILL_FORMED,
+            "unequal-free-indices",
+            f"{stray[0]} is free on the right side only, and the right side depends on it",
+            counterexample=refutation.counterexample,
+            help=f"sum over {stray[0]}, or give the left side the index",
+        )
+    repair = first_proved(
+        reading,
+        lambda r: prove(r, off_kinks=link.off_kinks).closed,
+        difference=proof.difference,
+        definitions=points.definitions,
+        seed=points.seed,
+    )
     difference = proof.difference or subtract(reading.left, reading.right)
     return Judgement(
         Verdict.REFUTED,
@@ -184,19 +259,14 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof) -> Judgement:
     )
 
 
-def _by_enclosure(link: Link, seed: int) -> Judgement:
-    """Decimals and inequalities: a counterexample refutes; only a statement at a point is proved."""
+def _by_enclosure(link: Link, points: _Points) -> Judgement:
+    """Decimals and inequalities: a counterexample refutes; only a statement at a point is
+    proved."""
     reading = link.readings[0]
-    refutation = refute(link, reading, seed=seed)
+    refutation = points.refuted(link, reading)
     if refutation is not None:
-        return _refuted(link, refutation, Proof(False, "", (), 0, None))
-    evidence: Evidence = ball_evidence(
-        reading,
-        seed=seed,
-        relation=link.relation,
-        tolerance=link.tolerance,
-        off_kinks=link.off_kinks,
-    )
+        return _refuted(link, refutation, Proof(False, "", (), 0, None), points)
+    evidence = points.enclosed(link, reading)
     if evidence.outcome is Outcome.MET and not reading.indices and not _depends(reading):
         return Judgement(Verdict.PROVED, "proved", "the enclosures say so", evidence=(evidence,))
     return Judgement(

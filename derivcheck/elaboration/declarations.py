@@ -1,4 +1,5 @@
-"""Declaring statements: `X ∈ ℝ^{S×M}`, `ε > 0`, `T ∈ {0,1}^{S×K}`, `u ∈ ℕ`, and what the prose says."""
+"""Declaring statements: `X ∈ ℝ^{S×M}`, `ε > 0`, `T ∈ {0,1}^{S×K}`, `u ∈ ℕ`, and what the prose
+says."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class SetShape:
     domain: Domain
     extents: tuple[Affine, ...]
     integer: bool = False
-    minimum: int = 0
+    minimum: int | None = None
+    """The smallest whole number, None where ℕ leaves it open whether that is 0 or 1."""
 
 
 def declared_name(node: Node) -> str | None:
@@ -76,10 +78,9 @@ class DeclarationReader:
         known = self.page.scope.lookup(name)
         if shape.integer and not shape.extents:
             minimum = shape.minimum
-            if _POSITIVE_STATIC.search(sentence):
-                minimum = 1
-            if _NONNEGATIVE_STATIC.search(sentence):
-                minimum = 0
+            if minimum is None:
+                padding = _NONNEGATIVE_STATIC.search(sentence) is not None
+                minimum = 1 if _POSITIVE_STATIC.search(sentence) and not padding else 0
             if known is not None and known.section == self.page.scope.section:
                 if isinstance(known.meaning, ParameterMeaning):
                     return
@@ -118,7 +119,8 @@ class DeclarationReader:
         self.page.inputs.pop(tensor, None)
         self.page.inputs[narrowed] = None
 
-    # --- sets ---------------------------------------------------------------------------------------
+    # --- sets
+    # ---------------------------------------------------------------------------------------
 
     def set(self, node: Node) -> SetShape:
         match node:
@@ -146,8 +148,8 @@ class DeclarationReader:
                 return SetShape(domain, ())
             case syntax.Symbol(r"\mathbb{N}"):
                 sign = "" if subscript is None else (_sign_of(subscript) or label(subscript))
-                minimum = 1 if sign in (">0", "+", r"\ge1", ">", "1") else 0
-                return SetShape(_integers(minimum), (), True, minimum)
+                minimum = 1 if sign in (">0", "+", r"\ge1", "1") else 0 if sign else None
+                return SetShape(_integers(minimum or 0), (), True, minimum)
             case syntax.Symbol(r"\mathbb{Z}"):
                 sign = "" if subscript is None else (_sign_of(subscript) or "")
                 if sign in (">0", "+"):
@@ -192,7 +194,8 @@ class DeclarationReader:
             product = product * self.integers.value(factor)
         return product
 
-    # --- bounds on a symbol -----------------------------------------------------------------------------
+    # --- bounds on a symbol
+    # -----------------------------------------------------------------------------
 
     def bound(self, names: Node, sign: str, limit: Node, span: Span) -> list[str]:
         """`ε > 0`, `0 < p`, `x ≠ 0` for symbols that nothing defines; returns the names."""

@@ -22,7 +22,7 @@ from derivcheck.elaboration.scope import (
     UnreadMeaning,
 )
 from derivcheck.elaboration.state import PageState, Same
-from derivcheck.elaboration.terms import Translator
+from derivcheck.elaboration.terms import FUNCTIONS, Translator
 from derivcheck.expression import (
     Affine,
     Definition,
@@ -31,6 +31,7 @@ from derivcheck.expression import (
     Expression,
     Index,
     Tensor,
+    apply,
     free_indices,
     tensors,
 )
@@ -49,7 +50,8 @@ class DefinitionReader:
         self.translator = translator
         self.same = same
 
-    # --- does it define? ----------------------------------------------------------------------------
+    # --- does it define?
+    # ----------------------------------------------------------------------------
 
     def name_of(self, left: Node) -> str | None:
         """The name that this left side would define, None if it is no definable form."""
@@ -61,7 +63,7 @@ class DefinitionReader:
     ) -> tuple[str, tuple[Node, ...], Node | None] | None:
         """(name, subscripts, argument of a function) of a definable left side."""
         match left:
-            case syntax.Symbol(name) if name not in _NOT_NAMES:
+            case syntax.Symbol(name) if name not in _NOT_NAMES and not name.isdigit():
                 return name, (), None
             case syntax.Scripted(syntax.Symbol(base), subscript, superscript, primes):
                 return self._parse_scripted(base, subscript, superscript, primes, explicit)
@@ -69,19 +71,26 @@ class DefinitionReader:
                 (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
             ) if name not in _NOT_NAMES:
                 return name, (), argument
-            case syntax.Multiplication((syntax.Symbol("d"), syntax.Symbol(name)), ("",)) if name[
-                :1
-            ].isupper():
-                return f"d{name}", (), None
-            case syntax.Multiplication(
-                (syntax.Symbol("d"), syntax.Scripted(syntax.Symbol(name), subscript, None, 0)),
-                ("",),
-            ) if name[:1].isupper():
-                return f"d{name}", subscript_items(subscript, None), None
+            case syntax.Multiplication((syntax.Symbol("d"), differential), ("",)):
+                return self._parse_differential(differential)
             case syntax.Call(name, (syntax.Symbol() as argument,), None, None, True):
                 return name, (), argument
             case _:
                 return None
+
+    def _parse_differential(
+        self, node: Node
+    ) -> tuple[str, tuple[Node, ...], Node | None] | None:
+        """`dW_{nm}`, as code calls a gradient; only where `d` is no number and W is an array."""
+        match node:
+            case syntax.Symbol(name):
+                items: tuple[Node, ...] = ()
+            case syntax.Scripted(syntax.Symbol(name), subscript, None, 0):
+                items = subscript_items(subscript, None)
+            case _:
+                return None
+        array = name[:1].isupper() or self.page.scope.tensor(name) is not None
+        return (f"d{name}", items, None) if array and self.page.scope.lookup("d") is None else None
 
     def _parse_scripted(
         self,
@@ -91,7 +100,7 @@ class DefinitionReader:
         primes: int,
         explicit: bool,
     ) -> tuple[str, tuple[Node, ...], Node | None] | None:
-        if base in _NOT_NAMES:
+        if base in _NOT_NAMES or base.isdigit():
             return None
         name = base
         if superscript is not None:
@@ -109,12 +118,12 @@ class DefinitionReader:
             if word or self.page.scope.lookup(full) is not None:
                 return full, (), None
         items = subscript_items(subscript, None)
-        kronecker = name == r"\delta" and len(items) == 2 and not explicit
-        if kronecker and self.page.scope.lookup(name) is None:
+        kronecker = base == r"\delta" and len(items) == 2 and not explicit
+        if kronecker and self.page.scope.lookup(base) is None:
             return None
         return name, items, None
 
-    def defines(self, left: Node, explicit: bool) -> bool:
+    def defines(self, left: Node, right: Node, explicit: bool) -> bool:
         """Whether an equation with this left side defines, by the rules of the page."""
         parsed = self._parse(left, explicit)
         if parsed is None:
@@ -143,8 +152,14 @@ class DefinitionReader:
                     "give one of them another name, or write = for a claim",
                 )
             return True
-        if not bare:
+        if not bare or (known is None and self.page.scope.lookup(f"{name}^2") is not None):
             return False
+        if argument is not None and known is None and name.lower() in FUNCTIONS:
+            return False
+        if argument is not None and name == r"\sigma" and known is None:
+            return not self._is_sigmoid(argument, right)
+        if known is not None and not known.defined and self._mentions(right, name):
+            return False  # a declared symbol in terms of itself: an identity, not a definition
         if isinstance(known.meaning if known else None, ParameterMeaning):
             assert known is not None and isinstance(known.meaning, ParameterMeaning)
             return known.meaning.parameter not in self.page.extents and not known.defined
@@ -154,7 +169,28 @@ class DefinitionReader:
             return False
         return known.section != self.page.scope.section
 
-    # --- defining -------------------------------------------------------------------------------------
+    def _is_sigmoid(self, argument: Node, right: Node) -> bool:
+        """σ is the logistic sigmoid unless the page says otherwise."""
+        assert isinstance(argument, syntax.Symbol)
+        before = self.page.scope.snapshot()
+        try:
+            value = self.translator.value(argument)
+            body = self.translator.side(right)
+        except Fault:
+            return False
+        finally:
+            self.page.scope.restore(before)
+        return self.same(apply("sigmoid", value), body, self.page.context)
+
+    def _mentions(self, right: Node, name: str) -> bool:
+        """Whether the name stands on the right too, of a symbol that was declared."""
+        known = self.page.scope.lookup(name)
+        meaning = known.meaning if known else None
+        declared = isinstance(meaning, TensorMeaning) and meaning.declared
+        return declared and any(self.name_of(part) == name for part in nodes(right))
+
+    # --- defining
+    # -------------------------------------------------------------------------------------
 
     def define(self, left: Node, right: Node, explicit: bool, *, bound_by_prose: bool) -> bool:
         """Define; false if the equation restates what is already defined, and so is a claim."""
@@ -225,6 +261,8 @@ class DefinitionReader:
         if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
             indices = self.translator.implicit
             spelled = tuple(index.name for index in indices)
+        if tensor is None and self.page.scope.lookup(name) is not known:
+            raise _circular(name, span)
         if (
             known is not None
             and known.defined
@@ -238,8 +276,10 @@ class DefinitionReader:
             )
         self._check(tensor, indices, body, span)
         alias = self._alias(tensor, indices, body)
-        declared = here and known is not None and (
-            isinstance(known.meaning, TensorMeaning) and known.meaning.declared
+        declared = (
+            here
+            and known is not None
+            and (isinstance(known.meaning, TensorMeaning) and known.meaning.declared)
         )
         meaning = TensorMeaning(tensor, declared, spelled)
         self.page.scope.add(name, meaning, span, defined=True)
@@ -287,12 +327,7 @@ class DefinitionReader:
                 f"sum over {stray[0]}, or give {tensor.name} the subscript",
             )
         if any(self.page.context.depends(used, tensor) for used in tensors(body)):
-            raise Fault(
-                "circular-definition",
-                f"{tensor.name} is defined through itself",
-                span,
-                "give the new value another name; an update is written with \\leftarrow",
-            )
+            raise _circular(tensor.name, span)
 
     def _alias(
         self, tensor: Tensor, indices: tuple[Index, ...], body: Expression
@@ -307,6 +342,15 @@ class DefinitionReader:
                 return Definition(tensor, indices, body)
             case _:
                 return None
+
+
+def _circular(name: str, span: Span) -> Fault:
+    return Fault(
+        "circular-definition",
+        f"{name} is defined through itself",
+        span,
+        r"give the new value another name; an update is written with \leftarrow",
+    )
 
 
 def _has_floor(node: Node) -> bool:

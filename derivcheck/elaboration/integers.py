@@ -1,4 +1,5 @@
-"""Subscripts, bounds and extents: syntax -> integer polynomials; and the letters of one statement."""
+"""Subscripts, bounds and extents: syntax -> integer polynomials; and the letters of one
+statement."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ IMPLICIT_LETTERS = "abcdefgh"
 
 
 class Letters:
-    """The index letters of one statement: free ones, shared by its sides, and those bound around."""
+    """The index letters of one statement: free ones, shared by its sides, and those bound
+    around."""
 
     def __init__(self, page: PageState, sides: Iterable[Node]) -> None:
         self._page = page
@@ -28,8 +30,8 @@ class Letters:
             part.name
             for side in sides
             for node in nodes(side)
-            if isinstance(node, syntax.Scripted) and node.subscript is not None
-            for part in nodes(node.subscript)
+            for script in _letter_places(node)
+            for part in nodes(script)
             if isinstance(part, syntax.Symbol) and not part.word
         }
         self._variable = 0
@@ -92,12 +94,24 @@ class Letters:
 
     @contextmanager
     def in_variable(self) -> Generator[None]:
-        """Letters of a derivative's variable: a sum in the operand may bind the same letter anew."""
+        """Letters of a derivative's variable: a sum in the operand may bind the same letter
+        anew."""
         self._variable += 1
         try:
             yield
         finally:
             self._variable -= 1
+
+
+def _letter_places(node: Node) -> tuple[Node, ...]:
+    """Where index letters stand: in subscripts, and in the condition of a sum."""
+    match node:
+        case syntax.Scripted(_, subscript) if subscript is not None:
+            return (subscript,)
+        case syntax.BigOperator(condition=condition) if condition is not None:
+            return (condition,)
+        case _:
+            return ()
 
 
 class IntegerReader:
@@ -118,14 +132,14 @@ class IntegerReader:
             return node.text.isdigit()
         return (
             isinstance(node, syntax.Symbol)
-            and len(node.name) == 1
-            and node.name.islower()
+            and node.name in self.page.subscript_letters
             and self.page.scope.lookup(node.name) is None
             and node.name not in self.page.ranks
         )
 
     def is_integer(self, node: Node) -> bool:
-        """Whether only index letters, extents and whole numbers occur, at least one of them a name."""
+        """Whether only index letters, extents and whole numbers occur, at least one of them a
+        name."""
         named = False
         for part in nodes(node):
             match part:
@@ -221,11 +235,21 @@ class IntegerReader:
                     item.span,
                     "use another letter, or declare both axes with one extent",
                 )
+            if any(
+                sum(isinstance(atom, Index) for atom in term) > 1 for term, _ in subscript.terms
+            ):
+                raise Fault(
+                    "rank-mismatch",
+                    f"{tensor.name} has too few axes for these subscripts",
+                    item.span,
+                    "use one subscript for each axis",
+                )
             found.append(subscript)
         return tuple(found)
 
     def _fits(self, index: Index, extent: Affine) -> bool:
-        """An index with written bounds may run over a part of an axis whose extent differs by a number."""
+        """An index with written bounds may run over a part of an axis whose extent differs by a
+        number."""
         sizes = self.page.sizes
         if sizes.unify(index.extent, extent):
             return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -63,6 +63,7 @@ class LinkReader:
             readings,
             off_kinks=self.translator.has_derivative,
             tolerance=(_half_unit(left, approximate), _half_unit(right, approximate)),
+            rounded=_is_rounded(left) or _is_rounded(right),
             unknown=self._unknown(readings[0]),
         )
 
@@ -129,8 +130,9 @@ def _half_unit(side: Node, approximate: bool) -> Expression | None:
             return None
 
 
-def is_rounded(side: Node) -> bool:
-    """Whether decimals stand inside a longer side without symbols: nobody knows their last digit."""
+def _is_rounded(side: Node) -> bool:
+    """Whether decimals stand inside a longer side without symbols: nobody knows their last
+    digit."""
     parts = list(nodes(side))
     return (
         len(parts) > 1
@@ -142,16 +144,16 @@ def is_rounded(side: Node) -> bool:
 # --- intermediates held fixed ---------------------------------------------------------------------
 
 
-def held(reading: Reading) -> Reading | None:
+def held(reading: Reading, losses: Collection[Tensor]) -> Reading | None:
     """The reading in which every derivative of a defined tensor holds the intermediates fixed.
 
-    X in the tensor's own definition becomes a copy X°, defined as X; a derivative with respect to X°
-    perturbs the copy alone, so intermediates, which are defined through X, stay as they are.
+    X in the tensor's own definition becomes a copy X°, defined as X; a derivative with respect to
+    X° perturbs the copy alone, so intermediates, which are defined through X, stay as they are.
     """
     context = [reading.context]
 
     def hold(expression: Expression) -> Expression:
-        if isinstance(expression, Derivative):
+        if isinstance(expression, Derivative) and not _is_loss(expression.operand, losses):
             held = _hold_derivative(expression, context)
             if held is not None:
                 return held
@@ -169,6 +171,10 @@ def held(reading: Reading) -> Reading | None:
         note="; ".join(filter(None, (reading.note, note))),
         caution=True,
     )
+
+
+def _is_loss(operand: Expression, losses: Collection[Tensor]) -> bool:
+    return isinstance(operand, Entry) and operand.tensor in losses
 
 
 def _hold_derivative(expression: Derivative, context: list[Context]) -> Expression | None:

@@ -121,9 +121,10 @@ def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
 
 
 def looks_like_gradient(name: str) -> bool:
-    """Whether a new name is one that the field gives to gradients: `\\bar{X}`, `\\delta^{l}`, `dW`."""
+    """Whether a new name is one that the field gives to gradients: `\\bar{X}`, `\\delta^{l}`,
+    `dW`."""
     return name.startswith((r"\bar{", r"\delta", r"\nabla")) or (
-        len(name) >= 2 and name[0] == "d" and name[1:2].isupper()
+        len(name) >= 2 and name[0] == "d"
     )
 
 

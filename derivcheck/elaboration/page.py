@@ -1,4 +1,5 @@
-"""A page from top to bottom: which equation declares, which defines, and what each other one claims."""
+"""A page from top to bottom: which equation declares, which defines, and what each other one
+claims."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import cast
 
 from derivcheck import syntax
 from derivcheck.derivation import ClosedForm, Derivation, Item, Kind, Link, Reading
-from derivcheck.diagnostic import Diagnostic
+from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.document import Code, Document, Heading, Math, Paragraph, Prose
 from derivcheck.elaboration.declarations import (
     CONTINUES,
@@ -27,6 +28,7 @@ from derivcheck.elaboration.names import whole
 from derivcheck.elaboration.scope import UnreadMeaning
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.expression import (
+    Affine,
     Context,
     Derivative,
     Entry,
@@ -34,6 +36,7 @@ from derivcheck.expression import (
     Index,
     Parameter,
     Tensor,
+    binders,
     walk,
 )
 from derivcheck.expression import tensors as tensors_of
@@ -70,6 +73,7 @@ class _Page:
         self.sentence = ""
         self.sentence_declares = False
         self.listing = ""
+        self.supposing = False
 
     def read(self) -> Derivation:
         maths = [
@@ -95,7 +99,8 @@ class _Page:
                         self.reference = self.reference or text
         return self._derivation()
 
-    # --- paragraphs: prose decides what a declaration is ----------------------------------------------
+    # --- paragraphs: prose decides what a declaration is
+    # ----------------------------------------------
 
     def _paragraph(
         self, parts: tuple[Prose | Math, ...], pieces: dict[Math, tuple[Statement, ...]]
@@ -104,7 +109,8 @@ class _Page:
             words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
             self.summary = " ".join(words.split())
         whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
-        self.sentence, self.sentence_declares, self.listing = "", False, ""
+        self.sentence, self.sentence_declares = "", False
+        self.listing, self.supposing = "", False
         for part in parts:
             if isinstance(part, Prose):
                 self._prose(part.text)
@@ -114,8 +120,8 @@ class _Page:
             self.sentence += " $ "
 
     def _prose(self, text: str) -> None:
-        if self.listing and not CONTINUES.match(text):
-            self.listing = ""
+        if not CONTINUES.match(text):
+            self.listing, self.supposing = "", False
         head, stop, tail = text.rpartition(". ")
         if stop or ";" in head:
             self.sentence, self.sentence_declares = tail, False
@@ -126,7 +132,8 @@ class _Page:
         elif COTANGENT.search(self.sentence):
             self.listing = "cotangent"
 
-    # --- statements -------------------------------------------------------------------------------------
+    # --- statements
+    # -------------------------------------------------------------------------------------
 
     def _statement(self, statement: Statement, paragraph: str) -> None:
         letters = Letters(self.state, statement.sides)
@@ -141,6 +148,7 @@ class _Page:
                 self._membership(statement, reader, paragraph)
                 return
             if self._is_bound(statement):
+                self.supposing = self.sentence_declares and bool(HYPOTHESIS.search(self.sentence))
                 self._bounds(statement, reader)
                 return
         except Fault as fault:
@@ -220,7 +228,8 @@ class _Page:
         self.sentence_declares = True
         self._note(Kind.DECLARATION, statement, 0)
 
-    # --- equations: definition, hypothesis, or claims ------------------------------------------------------
+    # --- equations: definition, hypothesis, or claims
+    # ------------------------------------------------------
 
     def _equations(self, statement: Statement, letters: Letters) -> None:
         links = LinkReader(self.state, letters, statement.sides)
@@ -238,7 +247,7 @@ class _Page:
         left, right = statement.sides[:2]
         before = self.state.scope.snapshot()
         try:
-            if not definitions.defines(left, explicit):
+            if not definitions.defines(left, right, explicit):
                 return 0
             if not definitions.define(left, right, explicit, bound_by_prose=self._let()):
                 return 0
@@ -263,7 +272,11 @@ class _Page:
     def _claim(self, statement: Statement, position: int, links: LinkReader) -> None:
         left, right = statement.sides[position : position + 2]
         relation = statement.relations[position]
-        if self.sentence_declares and HYPOTHESIS.search(self.sentence) and relation.sign == "=":
+        supposed = self.supposing or (
+            self.sentence_declares and HYPOTHESIS.search(self.sentence) is not None
+        )
+        if supposed and relation.sign == "=":
+            self.supposing = True
             try:
                 expression, other = links.translator.side(left), links.translator.side(right)
             except Fault as fault:
@@ -305,7 +318,8 @@ class _Page:
             )
         )
 
-    # --- the derivation -----------------------------------------------------------------------------------
+    # --- the derivation
+    # -----------------------------------------------------------------------------------
 
     def _derivation(self) -> Derivation:
         state = self.state
@@ -359,10 +373,12 @@ class _Page:
 
 
 class _Settling:
-    """Replaces placeholders in items; contexts are shared between links, so each is settled once."""
+    """Replaces placeholders in items; contexts are shared between links, so each is settled
+    once."""
 
     def __init__(self, state: PageState) -> None:
         self.state = state
+        self.losses = set(map(state.sizes.tensor, state.losses))
         self.contexts: dict[int, tuple[Context, Context]] = {}
 
     def context(self, context: Context) -> Context:
@@ -387,11 +403,38 @@ class _Settling:
             )
             for reading in item.link.readings
         )
-        fixed = held(readings[0]) if readings else None
+        loose = _undetermined(readings, sizes.undetermined)
+        if loose is not None:
+            fault = Diagnostic(
+                Severity.ERROR,
+                "no-extent",
+                f"nothing says what {loose.name} runs over",
+                item.span,
+                help=rf"write the bounds, \sum_{{{loose.name}=1}}^{{N}}",
+            )
+            return replace(item, link=Link(item.link.relation, (), fault=fault))
+        fixed = held(readings[0], self.losses) if readings else None
         if fixed is not None:
             readings = (*readings, fixed)
         unknown = tuple(map(sizes.tensor, item.link.unknown))
         return replace(item, link=replace(item.link, readings=readings, unknown=unknown))
+
+
+def _undetermined(readings: tuple[Reading, ...], loose: set[Affine]) -> Index | None:
+    """A bound index that sits on no axis and has no bounds: its sum has no value."""
+    if not loose:
+        return None
+    return next(
+        (
+            index
+            for reading in readings
+            for side in (reading.left, reading.right)
+            for node in walk(side)
+            for index in binders(node)
+            if index.extent in loose
+        ),
+        None,
+    )
 
 
 def _gradients(

@@ -1,7 +1,8 @@
 """Extents that the page does not declare: placeholders, unification, and settling in the end.
 
-A placeholder is a `Parameter` whose name begins with `?`. Unifying binds placeholders to sizes; when
-the page has been read, `settle` replaces them everywhere, and those still open get names of their own.
+A placeholder is a `Parameter` whose name begins with `?`. Unifying binds placeholders to sizes;
+when the page has been read, `settle` replaces them everywhere, and those still open get names of
+their own.
 """
 
 from __future__ import annotations
@@ -28,22 +29,28 @@ from derivcheck.expression import (
 
 
 class Sizes:
-    """Union-find over placeholders, with the letter that first ran over each as a hint for its name."""
+    """Union-find over placeholders, with the letter that first ran over each as a hint for its
+    name."""
 
     def __init__(self) -> None:
         self._bound: dict[Parameter, Affine] = {}
         self._hints: dict[Parameter, str] = {}
+        self._axes: list[Parameter] = []
         self._likely: list[tuple[Affine, Affine]] = []
         self._tensors: dict[Tensor, Tensor] = {}
         self._replaced: dict[Tensor, Tensor] = {}
         self.named: dict[Parameter, str] = {}
+        self.undetermined: set[Affine] = set()
         self.base = 0
         self.bases: dict[Affine, int] = {}
         """What the page counts each axis from, by its extent; `base` where nothing is written."""
 
-    def placeholder(self, hint: str) -> Affine:
+    def placeholder(self, hint: str, *, axis: bool = False) -> Affine:
+        """A size that is not known yet: of an axis, or of what a letter runs over."""
         parameter = Parameter(f"?{len(self._hints)}")
         self._hints[parameter] = hint
+        if axis:
+            self._axes.append(parameter)
         return Affine.of(parameter)
 
     def find(self, size: Affine) -> Affine:
@@ -83,10 +90,29 @@ class Sizes:
         return isinstance(atom, Parameter) and atom in self._hints
 
     def close(self, taken: Iterable[str]) -> None:
-        """Name what is still open after the letters that run over it: N_m for m."""
+        """Name what is still open after the letters that run over it: N_m for m.
+
+        A letter that sits on no axis takes the extent that it has elsewhere on the page, if that is
+        one extent only; `undetermined` are the extents of letters for which this fails too.
+        """
         for left, right in self._likely:
             if self.open(left) or self.open(right):
                 self.unify(left, right)
+        axes = {self.find(Affine.of(axis)) for axis in self._axes}
+        elsewhere: dict[str, set[Affine]] = {}
+        for parameter, hint in self._hints.items():
+            size = self.find(Affine.of(parameter))
+            if not self.open(size) or size in axes:
+                elsewhere.setdefault(hint, set()).add(size)
+        for parameter, hint in self._hints.items():
+            size = self.find(Affine.of(parameter))
+            if self.open(size) and size not in axes and len(elsewhere.get(hint, ())) == 1:
+                self.unify(size, *elsewhere[hint])
+        loose = [
+            parameter
+            for parameter in self._hints
+            if self.open(size := self.find(Affine.of(parameter))) and size not in axes
+        ]
         names = set(taken)
         for parameter, hint in self._hints.items():
             if parameter in self._bound:
@@ -98,6 +124,7 @@ class Sizes:
             named = Parameter(name)
             self._bound[parameter] = Affine.of(named)
             self.named[named] = hint
+        self.undetermined = {self.find(Affine.of(parameter)) for parameter in loose}
 
     # --- settling: replacing placeholders in what has been built ---------------------------------
 

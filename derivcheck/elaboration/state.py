@@ -61,6 +61,7 @@ class PageState:
     parameter_names: set[str] = field(default_factory=set[str])
     ranks: dict[str, int] = field(default_factory=dict[str, int])
     """How many subscripts a symbol has where it has some; for one that is first met bare."""
+    subscript_letters: set[str] = field(default_factory=set[str])
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
     base: int = 0
 
@@ -87,6 +88,9 @@ class PageState:
         if isinstance(node.base, syntax.Symbol) and subscript is not None and not word:
             name = node.base.name + "'" * node.primes
             self.ranks.setdefault(name, len(subscript_items(subscript, None)))
+            for part in nodes(subscript):
+                if isinstance(part, syntax.Symbol) and not part.word:
+                    self.subscript_letters.add(part.name)
 
     # --- symbols ----------------------------------------------------------------------------------
 
@@ -235,4 +239,5 @@ def _letters(tensor: Tensor, context: Context) -> tuple[str, ...]:
 
 
 Same = Callable[[Expression, Expression, Context], bool]
-"""Whether two expressions are proved equal; elaboration is given it, to tell a restated definition."""
+"""Whether two expressions are proved equal; elaboration is given it, to tell a restated
+definition."""

@@ -120,7 +120,8 @@ class Choices:
 
 
 def replace_entries(expression: Expression, tensor: Tensor, value: Expression) -> Expression:
-    """The expression with a scalar tensor replaced by a value (no binder of `expression` is in it)."""
+    """The expression with a scalar tensor replaced by a value (no binder of `expression` is in
+    it)."""
     if isinstance(expression, Entry) and expression.tensor == tensor:
         return value
     return rebuild(expression, lambda child: replace_entries(child, tensor, value))
@@ -152,7 +153,8 @@ class Translator:
             )
         return expression
 
-    # --- dispatch -----------------------------------------------------------------------------------
+    # --- dispatch
+    # -----------------------------------------------------------------------------------
 
     def value(self, node: Node) -> Expression:
         match node:
@@ -219,7 +221,8 @@ class Translator:
                     f"{node.open} … {node.close}", node.span, "write the sum over the entries"
                 )
 
-    # --- products and applications ------------------------------------------------------------------
+    # --- products and applications
+    # ------------------------------------------------------------------
 
     def product(self, factors: Sequence[Node], operators: Sequence[str]) -> Expression:
         """Factors from left to right; a bare derivative takes what follows it as its operand."""
@@ -244,9 +247,7 @@ class Translator:
                 )
                 value = self.derivative(node.symbol, operand, node.variables, node.span)
             elif self._applies(factors, operators, position):
-                argument = factors[position + 1]
-                assert isinstance(argument, syntax.Group)
-                value = self.application(node, argument)
+                value = self.application(node, factors[position + 1])
                 used = 2
             elif operator == "/":
                 used = self._denominator_length(factors, operators, position)
@@ -258,8 +259,8 @@ class Translator:
                     -1,
                 )
             else:
-                value = self.value(node)
                 self._no_matrix_product(factors, operators, position)
+                value = self.value(node)
             result.append(value)
             position += used
         return multiply(*result)
@@ -295,8 +296,8 @@ class Translator:
         """Whether the factor here is a function and the bracket after it its argument."""
         if position + 1 >= len(factors) or operators[position] != "":
             return False
-        argument = factors[position + 1]
-        if not isinstance(argument, syntax.Group) or argument.open not in ("(", "["):
+        argument, _ = _argument(factors[position + 1])
+        if argument is None or argument.open not in ("(", "["):
             return False
         symbol, _, primes = _function_name(factors[position])
         if symbol is None:
@@ -316,9 +317,12 @@ class Translator:
             and symbol.name in "fghuv"
         ) or symbol.name in (r"\phi", r"\psi", r"\varphi")
 
-    def application(self, head: Node, argument: syntax.Group) -> Expression:
+    def application(self, head: Node, bracket: Node) -> Expression:
+        """`f(x)`; an exponent may stand on the name or after the bracket."""
         symbol, exponent, primes = _function_name(head)
+        argument, raised = _argument(bracket)
         assert symbol is not None
+        assert argument is not None
         if isinstance(argument.body, syntax.Sequence):
             raise unsupported(
                 "a function of several arguments", argument.span, "write its formula out"
@@ -337,7 +341,9 @@ class Translator:
                 self.page.scope.add(symbol.name, function, symbol.span)
             value = apply(Function(symbol.name, True, primes), inner)
             self.has_derivative |= primes > 0
-        return value if exponent is None else power(value, self.exponent(exponent))
+        for each in (exponent, raised):
+            value = value if each is None else power(value, self.exponent(each))
+        return value
 
     def _primed(
         self, value: Expression, argument: Expression, primes: int, head: Node
@@ -356,7 +362,8 @@ class Translator:
     def _no_matrix_product(
         self, factors: Sequence[Node], operators: Sequence[str], position: int
     ) -> None:
-        """Two bare arrays side by side are a matrix product, which index notation writes as a sum."""
+        """Two bare arrays side by side are a matrix product, which index notation writes as a
+        sum."""
         if position == 0 or operators[position - 1] in (r"\odot", r"\circ", "/"):
             return
         if self._bare_rank(factors[position - 1]) and self._bare_rank(factors[position]):
@@ -376,7 +383,8 @@ class Translator:
             return self._bare_rank(node.base) if node.subscript is None else 0
         return 0
 
-    # --- names --------------------------------------------------------------------------------------
+    # --- names
+    # --------------------------------------------------------------------------------------
 
     def scripted(
         self, base: Node, subscript: Node | None, superscript: Node | None, primes: int, span: Span
@@ -423,7 +431,8 @@ class Translator:
         primes: int,
         span: Span,
     ) -> Expression:
-        """A symbol with its scripts: the longest known name wins, what is left is index or power."""
+        """A symbol with its scripts: the longest known name wins, what is left is index or
+        power."""
         if symbol.name.isdigit():  # a bold 1: the array of ones
             for item in subscript_items(subscript, None):
                 self.integers.subscript(item)
@@ -566,18 +575,23 @@ class Translator:
             name, subscript = subscripted(name, subscript), None
         items = subscript_items(subscript, None)
         if subscript is None and (rank := self.page.ranks.get(name, 0)):
-            extents = tuple(self.page.sizes.placeholder(letter) for letter in "ijklmnpq"[:rank])
+            extents = tuple(
+                self.page.sizes.placeholder(letter, axis=True) for letter in "ijklmnpq"[:rank]
+            )
             tensor = self.page.new_tensor(name, extents, span)
             return self._raised(self.bare(tensor, (), span), superscript)
         subscripts = tuple(map(self.integers.subscript, items))
         extents = tuple(
-            self.page.sizes.placeholder(index.name if (index := subscript.index) else "k")
+            self.page.sizes.placeholder(
+                index.name if (index := subscript.index) else "k", axis=True
+            )
             for subscript in subscripts
         )
         tensor = self.page.new_tensor(name, extents, span)
         return self._raised(Entry(tensor, self.integers.on_axes(items, tensor)), superscript)
 
-    # --- sums, maxima, conditions ---------------------------------------------------------------------
+    # --- sums, maxima, conditions
+    # ---------------------------------------------------------------------
 
     def big(self, node: syntax.BigOperator) -> Expression:
         bounds: list[tuple[str, Index, int | None]] = []
@@ -699,7 +713,8 @@ class Translator:
             above.append(holds)
         return add(*terms)
 
-    # --- functions and derivatives ----------------------------------------------------------------------
+    # --- functions and derivatives
+    # ----------------------------------------------------------------------
 
     def call(self, node: syntax.Call) -> Expression:
         name = node.name.lower()
@@ -795,9 +810,15 @@ class Translator:
         if isinstance(node, syntax.Symbol):
             function = self.page.function(node.name, node.span)
             if isinstance(function, AbstractMeaning):
-                self.choices.pick(f"∂{node.name}/∂ is the derivative of {node.name} at the variable")
+                self.choices.pick(
+                    f"∂{node.name}/∂ is the derivative of {node.name} at the variable"
+                )
                 return Apply(function.function, (variable,))
-        if isinstance(node, syntax.Symbol) and self.page.meaning(node.name, node.span) is None:
+        if (
+            isinstance(node, syntax.Symbol)
+            and self.page.meaning(node.name, node.span) is None
+            and self.page.scope.lookup(f"{node.name}^2") is None
+        ):
             if node.name in "fgh":
                 raise Fault(
                     "no-definition",
@@ -877,6 +898,19 @@ def _function_name(node: Node) -> tuple[syntax.Symbol | None, Node | None, int]:
             return None, None, 0
         case _:
             return None, None, 0
+
+
+def _argument(node: Node) -> tuple[syntax.Group | None, Node | None]:
+    """The bracket after a function's name, and the exponent after the bracket."""
+    match node:
+        case syntax.Group():
+            return node, None
+        case syntax.Scripted(syntax.Group() as group, None, superscript, 0) if not (
+            superscript is not None and is_transpose(superscript)
+        ):
+            return group, superscript
+        case _:
+            return None, None
 
 
 def _is_label(node: Node) -> bool:

@@ -1,0 +1,143 @@
+"""Index expressions: small immutable trees with a value for every size.
+
+Semantics, which every room that evaluates or rewrites must keep:
+
+* every axis and every index counts from 0 inside the program; a page's own base is a matter of
+  reading and printing;
+* an `Entry` *zero-extends*: outside the axis its value is 0, and the definition of a defined tensor
+  is not evaluated there;
+* `Delta`, `Guard` and `Positive` are 0 or 1; a product in which one of them is 0 **is** 0, whatever
+  the other factors are, defined or not;
+* `Derivative` is total: through every definition between operand and variable.
+
+Every binder (`Sum`, `Product`, `Maximum`) carries an `Index` of its own identity, made by `fresh`.
+Trees are built through the constructor functions (`add`, `multiply`, `power`, …), which keep a node
+tidy when it is made (no nested sums, no unit factors) and never move or merge what the author
+wrote.
+"""
+
+from derivcheck.expression.constructors import (
+    add,
+    apply,
+    delta,
+    divide,
+    guard,
+    multiply,
+    negate,
+    negation,
+    number,
+    power,
+    rational,
+    square_root,
+    subtract,
+    total,
+    within,
+)
+from derivcheck.expression.context import (
+    Context,
+    Definition,
+    Hypothesis,
+)
+from derivcheck.expression.integers import (
+    Affine,
+    AffineLike,
+    Atom,
+    Index,
+    Parameter,
+    Term,
+    atom_key,
+    fresh,
+)
+from derivcheck.expression.nodes import (
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Add,
+    Apply,
+    Count,
+    Delta,
+    Derivative,
+    Domain,
+    Entry,
+    Expression,
+    Function,
+    Guard,
+    Maximum,
+    Multiply,
+    Positive,
+    Power,
+    Product,
+    Rational,
+    Sum,
+    Tensor,
+)
+from derivcheck.expression.traversal import (
+    affines,
+    binders,
+    children,
+    free_indices,
+    parameters,
+    rebuild,
+    substitute,
+    tensors,
+    walk,
+)
+
+__all__ = [
+    "MINUS_ONE",
+    "ONE",
+    "ZERO",
+    "Add",
+    "Affine",
+    "AffineLike",
+    "Apply",
+    "Atom",
+    "Context",
+    "Count",
+    "Definition",
+    "Delta",
+    "Derivative",
+    "Domain",
+    "Entry",
+    "Expression",
+    "Function",
+    "Guard",
+    "Hypothesis",
+    "Index",
+    "Maximum",
+    "Multiply",
+    "Parameter",
+    "Positive",
+    "Power",
+    "Product",
+    "Rational",
+    "Sum",
+    "Tensor",
+    "Term",
+    "add",
+    "affines",
+    "apply",
+    "atom_key",
+    "binders",
+    "children",
+    "delta",
+    "divide",
+    "free_indices",
+    "fresh",
+    "guard",
+    "multiply",
+    "negate",
+    "negation",
+    "number",
+    "parameters",
+    "power",
+    "rational",
+    "rebuild",
+    "square_root",
+    "substitute",
+    "subtract",
+    "tensors",
+    "total",
+    "walk",
+    "within",
+]

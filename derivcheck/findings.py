@@ -1,0 +1,132 @@
+"""What there is to say about a judged document, as diagnostics in the order of the page.
+
+A verdict and its message come from one `Judgement`; this module only decides how loud it is and
+which parts of it stand under the caret.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from derivcheck.derivation import Item, Kind
+from derivcheck.diagnostic import Diagnostic, Severity
+from derivcheck.notation import unicode_name
+from derivcheck.verdict import Counterexample, Judgement, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from derivcheck.checker import Checked, Judged
+
+_LEGIBLE = 240
+"""Characters of a difference that anybody reads; the point below it says the same in numbers."""
+
+LOUDNESS: Mapping[Verdict, Severity | None] = {
+    Verdict.REFUTED: Severity.ERROR,
+    Verdict.ILL_FORMED: Severity.ERROR,
+    Verdict.UNSUPPORTED: Severity.WARNING,
+    Verdict.UNDECIDED: Severity.WARNING,
+    Verdict.AGREES: Severity.NOTE,
+    Verdict.PROVED: None,
+}
+
+
+def findings(checked: Checked) -> tuple[Diagnostic, ...]:
+    """Every diagnostic of the document, each place and code once, from top to bottom."""
+    found = [each for each in map(_finding, checked.judged) if each is not None]
+    judged_places = {each.span for each in found}
+    found.extend(
+        each
+        for each in checked.diagnostics
+        # The reading is a note of the finding already.
+        if each.code != "reading" or each.span not in judged_places
+    )
+    distinct = {(each.span, each.code): each for each in reversed(found)}
+    return tuple(sorted(distinct.values(), key=lambda each: (each.span, each.code)))
+
+
+def _finding(judged: Judged) -> Diagnostic | None:
+    judgement = judged.judgement
+    if judgement is None:
+        return fault(judged.item)
+    severity = LOUDNESS[judgement.verdict]
+    if severity is None:
+        return None
+    return Diagnostic(
+        severity,
+        judgement.code,
+        judgement.message,
+        judged.item.span,
+        tuple(notes(judgement)),
+        judgement.help,
+    )
+
+
+def fault(item: Item) -> Diagnostic | None:
+    """What is wrong with an item that was not judged, or with the link it states."""
+    return item.fault or (item.link.fault if item.link else None)
+
+
+def notes(judgement: Judgement) -> list[tuple[str, str]]:
+    """The lines under the caret: difference, point, repair, reading, what was assumed."""
+    lines: list[tuple[str, str]] = []
+    if judgement.difference:
+        lines.append(
+            ("left − right", textwrap.shorten(judgement.difference, _LEGIBLE, placeholder=" …"))
+        )
+    if judgement.counterexample is not None:
+        convicts = judgement.verdict is Verdict.REFUTED
+        label = "counterexample" if convicts else "differs at"
+        lines.append((label, counterexample_text(judgement.counterexample)))
+    if judgement.suggestion:
+        lines.append(("proved if", judgement.suggestion))
+    if judgement.reading:
+        lines.append(("read as", judgement.reading))
+    if judgement.assumptions:
+        lines.append(("assuming", "; ".join(judgement.assumptions)))
+    return lines
+
+
+def counterexample_text(point: Counterexample) -> str:
+    """A point to be checked in the head: extents, then values, then indices, then both sides."""
+    groups = [
+        " ".join(f"{name}={value}" for name, value in point.extents.items()),
+        "  ".join(f"{unicode_name(name)}={array(value)}" for name, value in point.values.items()),
+        " ".join(f"{name}={value}" for name, value in point.indices.items()),
+    ]
+    place = "  ".join(group for group in groups if group)
+    sides = f"left {point.left}   right {point.right}"
+    return f"{place}:   {sides}" if place else sides
+
+
+def array(value: object) -> str:
+    """Nested lists as `[[0 1] [1 0]]`."""
+    if isinstance(value, list | tuple):
+        return f"[{' '.join(array(each) for each in cast('Sequence[object]', value))}]"
+    return str(value)
+
+
+def tally(checked: Checked) -> str:
+    """How many claims got which verdict, best first: `12 claims: 11 proved, 1 refuted`."""
+    judgements = [each for each in checked.judged if each.judgement is not None]
+    claims = [each for each in judgements if each.item.kind is Kind.CLAIM]
+    parts: list[str] = []
+    if claims:
+        counts = Counter(each.judgement.verdict for each in claims if each.judgement)
+        listed = (f"{counts[each]} {each.value}" for each in reversed(Verdict) if counts[each])
+        parts.append(f"{_count(len(claims), 'claim')}: {', '.join(listed)}")
+    else:
+        parts.append("no claim was judged")
+    if len(judgements) > len(claims):
+        parts.append(f"{_count(len(judgements) - len(claims), 'other line')} at fault")
+    if checked.missing:
+        names = ", ".join(unicode_name(tensor.name) for tensor in checked.missing)
+        parts.append(f"no closed form for {names}")
+    if any(each.outcome is Outcome.FAILED for each in checked.evidence):
+        parts.append("a witness disagrees")
+    return "; ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

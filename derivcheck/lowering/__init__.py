@@ -1,0 +1,23 @@
+"""Closed forms to array programs: `forward` and `pullback` of a derivation."""
+
+from derivcheck.lowering.program import (
+    Extent,
+    FormulaProgram,
+    Program,
+    Routine,
+    lower,
+    lower_closed_form,
+)
+from derivcheck.lowering.sharing import Assignment
+from derivcheck.lowering.translation import LoweringError
+
+__all__ = [
+    "Assignment",
+    "Extent",
+    "FormulaProgram",
+    "LoweringError",
+    "Program",
+    "Routine",
+    "lower",
+    "lower_closed_form",
+]

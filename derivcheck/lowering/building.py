@@ -1,0 +1,277 @@
+"""Constructors of arrays: axes joined in the order of a scope, constants folded, products sorted.
+
+A `scope` lists the indices at hand, the wanted axes of the result first; every result has its axes
+in that order, so that neighbours in a program rarely need transposing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations
+
+from derivcheck.expression import Affine, Index
+from derivcheck.lowering.array import (
+    Arrange,
+    Array,
+    Axes,
+    Call,
+    Cast,
+    Compare,
+    Constant,
+    Contract,
+    Every,
+    Lattice,
+    Not,
+    Raised,
+    Ratio,
+    Reduce,
+    Size,
+    Total,
+    Where,
+    is_number,
+    replace_operands,
+)
+
+_OF_NUMBERS = frozenset(
+    {"exp", "log", "sqrt", "tanh", "sin", "cos", "sinh", "cosh", "arctan", "erf"}
+    | {"abs", "max", "min"}
+)
+"""Functions that Python's `math` has, so that numbers stay numbers."""
+
+
+def joined(scope: Axes, *parts: Sequence[Index]) -> Axes:
+    """Every index of the parts, once, ordered like the first part that has them all, or the scope.
+
+    A value so has one order of axes wherever it is used, and is recognised when it is met again.
+    """
+    wanted = {index for part in parts for index in part}
+    for part in parts:
+        whole = tuple(part)
+        if len(whole) == len(wanted):
+            return whole
+    return tuple(sorted(wanted, key=scope.index))
+
+
+def constant(value: Fraction | int) -> Constant:
+    return Constant((), Fraction(value))
+
+
+def lattice(scope: Axes, value: Affine) -> Size | Lattice:
+    """The integers of an affine expression; a `Size` where no index occurs in it."""
+    axes = tuple(sorted(set(value.indices()), key=scope.index))
+    return Lattice(axes, value) if axes else Size((), value)
+
+
+def cast(array: Array) -> Array:
+    return Cast(array.axes, array)
+
+
+def call(scope: Axes, function: str, *arguments: Array) -> Array:
+    if function not in _OF_NUMBERS and all(map(is_number, arguments)):
+        arguments = (cast(arguments[0]), *arguments[1:])
+    return Call(joined(scope, *(a.axes for a in arguments)), function, arguments)
+
+
+def add(scope: Axes, terms: Iterable[Array]) -> Array:
+    """The sum; negative coefficients become signs."""
+    signed: list[tuple[int, Array]] = []
+    offset = Fraction(0)
+    for term in terms:
+        match term:
+            case Constant(_, value):
+                offset += value
+            case Total(_, inner):
+                signed.extend(inner)
+            case Ratio(axes, coefficient, numerators, denominators) if coefficient < 0:
+                positive = Ratio(axes, -coefficient, numerators, denominators)
+                signed.append((-1, _unwrapped(positive)))
+            case _:
+                signed.append((1, term))
+    if offset:
+        sign = 1 if offset > 0 else -1
+        # A leading constant reads best where the first term is subtracted: 1 − x.
+        place = 0 if signed and signed[0][0] < 0 else len(signed)
+        signed.insert(place, (sign, constant(abs(offset))))
+    if not signed:
+        return constant(0)
+    if len(signed) == 1 and signed[0][0] == 1:
+        return signed[0][1]
+    if len(signed) == 1:
+        return multiply(scope, [constant(-1), signed[0][1]])
+    if signed[0][0] < 0:
+        leading = next((i for i, (sign, _) in enumerate(signed) if sign > 0), None)
+        if leading is not None:
+            signed.insert(0, signed.pop(leading))
+    return Total(joined(scope, *(term.axes for _, term in signed)), tuple(signed))
+
+
+def multiply(scope: Axes, factors: Iterable[Array]) -> Array:
+    """The product, elementwise."""
+    return divide(scope, factors, ())
+
+
+def divide(scope: Axes, numerators: Iterable[Array], denominators: Iterable[Array]) -> Array:
+    """Π numerators / Π denominators, elementwise; operands of lower rank stand first."""
+    coefficient = Fraction(1)
+    above: list[Array] = []
+    below: list[Array] = []
+    stack = [(factor, True) for factor in numerators] + [(factor, False) for factor in denominators]
+    for factor, upper in stack:
+        match factor:
+            case Constant(_, value) if upper or value:
+                coefficient = coefficient * value if upper else coefficient / value
+            case Ratio(_, inner, over, under):
+                coefficient = coefficient * inner if upper else coefficient / inner
+                (above if upper else below).extend(over)
+                (below if upper else above).extend(under)
+            case _:
+                (above if upper else below).append(factor)
+    if coefficient == 0:
+        return constant(0)
+    for factor in tuple(below):
+        if factor in above:  # M / M, which pushing sums inwards leaves behind
+            if not isinstance(factor, Size):
+                continue
+            above.remove(factor)
+            below.remove(factor)
+    above, below = _means(above, below)
+    above.sort(key=lambda factor: len(factor.axes))
+    below.sort(key=lambda factor: len(factor.axes))
+    axes = joined(scope, *(factor.axes for factor in (*above, *below)))
+    return _unwrapped(Ratio(axes, coefficient, tuple(above), tuple(below)))
+
+
+def _unwrapped(ratio: Ratio) -> Array:
+    if not ratio.numerators and not ratio.denominators:
+        return constant(ratio.coefficient)
+    if ratio.coefficient == 1 and len(ratio.numerators) == 1 and not ratio.denominators:
+        return ratio.numerators[0]
+    return ratio
+
+
+def _means(above: list[Array], below: list[Array]) -> tuple[list[Array], list[Array]]:
+    """A sum over axes, divided by all their extents, is a mean."""
+    for position, factor in enumerate(above):
+        if isinstance(factor, Reduce) and factor.operation == "sum":
+            extents: list[Array] = [Size((), index.extent) for index in factor.over]
+            rest = list(below)
+            for extent in extents:
+                if extent not in rest:
+                    break
+                rest.remove(extent)
+            else:
+                mean = Reduce(factor.axes, "mean", factor.over, factor.operand)
+                return [*above[:position], mean, *above[position + 1 :]], rest
+    return above, below
+
+
+def raise_to(scope: Axes, base: Array, exponent: Array) -> Array:
+    """base^exponent; negative exponents become denominators and halves become roots."""
+    if isinstance(exponent, Constant):
+        value = exponent.value
+        if value < 0:
+            return divide(scope, (), [raise_to(scope, base, constant(-value))])
+        if value == 0:
+            return constant(1)
+        if value == 1:
+            return base
+        if isinstance(base, Constant) and value.denominator == 1:
+            return constant(base.value**value.numerator)
+        if value == Fraction(1, 2):
+            return call(scope, "sqrt", base)
+    return Raised(joined(scope, base.axes, exponent.axes), base, exponent)
+
+
+def every(scope: Axes, masks: Sequence[Array]) -> Array:
+    flat: list[Array] = []
+    for mask in masks:
+        parts = mask.operands if isinstance(mask, Every) else (mask,)
+        flat.extend(part for part in parts if part not in flat)
+    if len(flat) == 1:
+        return flat[0]
+    return Every(joined(scope, *(mask.axes for mask in flat)), tuple(flat))
+
+
+def invert(mask: Array) -> Array:
+    return mask.operand if isinstance(mask, Not) else Not(mask.axes, mask)
+
+
+def compare(scope: Axes, relation: str, left: Array, right: Array) -> Array:
+    return Compare(joined(scope, left.axes, right.axes), relation, left, right)
+
+
+def where(scope: Axes, mask: Array, value: Array, otherwise: Fraction | None) -> Array:
+    if is_number(value):
+        value = cast(value)
+    return Where(joined(scope, mask.axes, value.axes), mask, value, otherwise)
+
+
+def reduce(scope: Axes, operation: str, over: Collection[Index], operand: Array) -> Array:
+    """A reduction; axes that the operand lacks must be none of `over`."""
+    kept = tuple(index for index in operand.axes if index not in over)
+    gone = tuple(index for index in operand.axes if index in over)
+    return Reduce(kept, operation, gone, operand) if gone else operand
+
+
+def oriented(array: Array, axes: Axes) -> Array:
+    """The array with its axes in this order, transposed and repeated only where that must be."""
+    turned = _turned(array, axes)
+    return turned if turned.axes == axes else Arrange(axes, turned)
+
+
+def _turned(array: Array, axes: Axes) -> Array:
+    own = tuple(index for index in axes if index in array.axes)
+    if own == array.axes:
+        return array
+    match array:
+        case Contract(_, left, right):
+            return Contract(own, left, right)
+        case Total() | Ratio() | Raised() | Call() | Where() | Cast():
+            return replace(replace_operands(array, lambda part: _turned(part, own)), axes=own)
+        case _:
+            return array
+
+
+def contract(scope: Axes, factors: Sequence[Array], over: Collection[Index]) -> Array:
+    """Σ_over Π factors, pair by pair, the pair with the smallest joint space first."""
+    pending = list(factors)
+    left_over = set(over)
+    if len(pending) > 2 and len({frozenset(factor.axes) for factor in pending}) == 1:
+        return reduce(scope, "sum", over, multiply(scope, pending))
+    while True:
+        for position, factor in enumerate(pending):
+            others = {i for n, other in enumerate(pending) if n != position for i in other.axes}
+            alone = [i for i in factor.axes if i in left_over and i not in others]
+            if alone:
+                pending[position] = reduce(scope, "sum", alone, factor)
+                left_over -= set(alone)
+        if len(pending) == 1 or not left_over:
+            return multiply(scope, pending)
+        first, second = min(combinations(range(len(pending)), 2), key=_cost(pending, left_over))
+        right, left = pending.pop(second), pending.pop(first)
+        elsewhere = {index for other in pending for index in other.axes}
+        both = set(left.axes) & set(right.axes)
+        gone = {index for index in both if index in left_over and index not in elsewhere}
+        left_over -= gone
+        pending.insert(first, _pair(scope, left, right, gone))
+
+
+def _cost(
+    pending: Sequence[Array], over: Collection[Index]
+) -> Callable[[tuple[int, int]], tuple[int, int]]:
+    def cost(pair: tuple[int, int]) -> tuple[int, int]:
+        left, right = (set(pending[place].axes) for place in pair)
+        elsewhere = {i for n, other in enumerate(pending) if n not in pair for i in other.axes}
+        gone = {index for index in left | right if index in over and index not in elsewhere}
+        return (len(left | right), len((left | right) - gone))
+
+    return cost
+
+
+def _pair(scope: Axes, left: Array, right: Array, gone: Collection[Index]) -> Array:
+    if not gone:
+        return multiply(scope, [left, right])
+    axes = tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i not in gone)
+    return Contract(axes, left, right)

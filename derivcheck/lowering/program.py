@@ -1,0 +1,430 @@
+"""A derivation as a program: `forward` and `pullback`, and the residuals between them.
+
+The steps: definitions and closed forms are rewritten (`rewriting`, `stable`) and translated to
+arrays (`translation`); values that occur more than once get a name; forward values that the
+pullback uses become residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from derivcheck.derivation import ClosedForm, Derivation
+from derivcheck.expression import (
+    Affine,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    Parameter,
+    Tensor,
+    multiply,
+    parameters,
+    rebuild,
+    tensors,
+)
+from derivcheck.lowering import sharing
+from derivcheck.lowering.array import (
+    Arrange,
+    Array,
+    Call,
+    Softmax,
+    Variable,
+    key,
+    needed_parameters,
+    replace_operands,
+)
+from derivcheck.lowering.array import walk as walk_array
+from derivcheck.lowering.naming import Names
+from derivcheck.lowering.rewriting import is_finite, simplify
+from derivcheck.lowering.sharing import Assignment, Emission, repeated
+from derivcheck.lowering.stable import Stabiliser
+from derivcheck.lowering.translation import LoweringError, Translation
+from derivcheck.notation import text
+
+
+@dataclass(frozen=True)
+class Extent:
+    """An integer that a routine needs: (an axis of an argument − rest) / slope, or a formula."""
+
+    parameter: Parameter
+    argument: str | None
+    axis: int
+    formula: Expression | None = None
+    slope: Affine = Affine.of(1)  # noqa: RUF009
+    rest: Affine = Affine()  # noqa: RUF009
+
+
+@dataclass(frozen=True)
+class Routine:
+    """Straight-line code: arguments and statics in, extents read off, assignments, results out."""
+
+    arguments: tuple[str, ...]
+    statics: tuple[Parameter, ...]
+    extents: tuple[Extent, ...]
+    body: tuple[Assignment, ...]
+    results: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Both directions of a layer.
+
+    `pullback.arguments` are the residuals followed by the cotangents; `residuals` and `cotangents`
+    name the two parts. `differentiated` are the inputs that have a gradient, in the order of the
+    pullback's results. `numbers` names every extent and static; `shapes` gives the axes of every
+    argument and output, for docstrings.
+    """
+
+    name: str
+    title: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    residuals: tuple[str, ...]
+    cotangents: tuple[str, ...]
+    differentiated: tuple[str, ...]
+    forward: Routine
+    pullback: Routine
+    numbers: Mapping[Parameter, str]
+    shapes: Mapping[str, tuple[Affine, ...]]
+
+
+@dataclass(frozen=True)
+class FormulaProgram:
+    """One closed form as a function of the tensors in it."""
+
+    name: str
+    title: str
+    routine: Routine
+    numbers: Mapping[Parameter, str]
+    shapes: Mapping[str, tuple[Affine, ...]]
+
+
+def lower(derivation: Derivation) -> Program:
+    """The program of a page.
+
+    Raises `LoweringError` where a part of it has no array program: an abstract function, a
+    definition through itself, a derivative for which the page has no closed form.
+    """
+    return _Assembly(derivation).program()
+
+
+def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> FormulaProgram:
+    """The closed form by itself, as a function of the tensors that occur in it.
+
+    The order of its arguments: inputs in the page's order, then defined tensors in the order of
+    their definitions, then cotangents.
+    """
+    body = simplify(closed_form.body)
+    present = set(tensors(body))
+    ordered = dict.fromkeys(
+        [*derivation.inputs, *derivation.context.definitions, *derivation.cotangents.values()]
+    )
+    arguments = [tensor for tensor in ordered if tensor in present]
+    arguments.extend(tensor for tensor in tensors(body) if tensor not in ordered)
+    names = Names()
+    variables = {tensor: names.symbol(tensor.name) for tensor in arguments}
+    numbers = _numbers(derivation, names)
+    stable = Stabiliser({}).rewrite(body)
+    array = _arranged(
+        Translation(variables).array(stable, closed_form.indices), closed_form.indices
+    )
+    result = names.symbol(f"\\bar{{{closed_form.variable.name}}}")
+    emission = Emission(repeated([array]), names.value)
+    emission.emit(Assignment(result, array, closed_form.variable))
+    shapes = {variables[tensor]: tensor.extents for tensor in arguments}
+    needed = needed_parameters(assignment.value for assignment in emission.body)
+    extents, missing = _extents(needed, list(shapes.items()), derivation)
+    statics = tuple(p for p in derivation.statics if p in needed)
+    routine = Routine(
+        tuple(variables.values()),
+        (*statics, *missing),
+        tuple(extents),
+        tuple(emission.body),
+        (result,),
+    )
+    return FormulaProgram(derivation.name, derivation.title, routine, numbers, shapes)
+
+
+class _Assembly:
+    """The state of one lowering."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self.definitions = derivation.context.definitions
+        self.stabiliser = Stabiliser(self.definitions)
+        self.names = Names()
+        self.variables: dict[Tensor, str] = {}
+        for tensor in derivation.inputs:
+            self.variables[tensor] = self.names.symbol(tensor.name)
+        self.numbers = _numbers(derivation, self.names)
+        for tensor in (*self.definitions, *derivation.cotangents.values()):
+            if tensor not in self.variables:
+                self.variables[tensor] = self.names.symbol(tensor.name)
+        self.of_name = {name: tensor for tensor, name in self.variables.items()}
+        self.cotangents = self._cotangents()
+        self.arrays: dict[Tensor, Array] = {}
+        self.open: list[Tensor] = []
+        finite = {tensor.name: False for tensor in self.definitions}
+        for tensor, definition in self.definitions.items():
+            finite[tensor.name] = is_finite(definition.body, finite)
+        self.translation = Translation(self.variables, finite)
+
+    def program(self) -> Program:
+        derivation = self.derivation
+        forward: dict[Tensor, None] = {}
+        for output in derivation.outputs:
+            self._require(output, forward)
+        inputs = set(derivation.inputs)
+        forward_roots = [self._root(t) for t in forward if t not in inputs]
+
+        backward: dict[Tensor, None] = dict(forward)
+        gradients = [self._gradient(t) for t in derivation.inputs if t in derivation.gradients]
+        for gradient in gradients:
+            self._require_variables(gradient.value, backward)
+        between = [
+            t for t in backward if t not in forward and t not in inputs and t not in self.cotangents
+        ]
+        pullback_roots = [*(self._root(t) for t in between), *gradients]
+        forward_roots, pullback_roots = _reuse_logarithms(forward_roots, pullback_roots)
+
+        available = {self.variables[t] for t in (*inputs, *forward)}
+        in_forward = sharing.occurrences(root.value for root in forward_roots)
+        saved = frozenset(
+            sharing.maximal(
+                (root.value for root in pullback_roots),
+                in_forward,
+                lambda array: all(
+                    node.name in available
+                    for node in walk_array(array)
+                    if isinstance(node, Variable)
+                ),
+            )
+        )
+        first = Emission(
+            frozenset(k for k, count in in_forward.items() if count > 1) | saved, self.names.value
+        )
+        for root in forward_roots:
+            first.emit(root)
+        second = Emission(
+            repeated(root.value for root in pullback_roots), self.names.value, dict(first.known)
+        )
+        for root in pullback_roots:
+            second.emit(root)
+        return self._finished(first.body, second.body, gradients)
+
+    def _finished(
+        self,
+        forward: Sequence[Assignment],
+        pullback: Sequence[Assignment],
+        gradients: Sequence[Assignment],
+    ) -> Program:
+        derivation = self.derivation
+        inputs = tuple(self.variables[t] for t in derivation.inputs)
+        cotangents = tuple(self.cotangents.values())
+        shapes = {self.variables[t]: t.extents for t in derivation.inputs}
+        shapes |= {name: tensor.extents for tensor, name in self.cotangents.items()}
+        shapes |= {self.variables[t]: t.extents for t in derivation.outputs}
+        produced = {a.name: tuple(i.extent for i in a.value.axes) for a in forward}
+        shapes = {**produced, **shapes}
+
+        used = {
+            node.name
+            for assignment in pullback
+            for node in walk_array(assignment.value)
+            if isinstance(node, Variable)
+        }
+        residuals = [name for name in (*inputs, *produced) if name in used]
+        needed = needed_parameters(a.value for a in pullback)
+        sources = [(name, shapes[name]) for name in (*residuals, *cotangents)]
+        extents, free = _extents(needed, sources, derivation)
+        for tensor in derivation.inputs:
+            # An input whose shape alone is needed is kept whole: a reference costs nothing.
+            determined = {atom for extent in tensor.extents for atom in extent.atoms()}
+            name = self.variables[tensor]
+            if name not in residuals and any(p in determined for p in free):
+                residuals.append(name)
+                sources.append((name, tensor.extents))
+                extents, free = _extents(needed, sources, derivation)
+        statics = derivation.statics
+        back = Routine(
+            (*residuals, *cotangents),
+            (*statics, *free),
+            tuple(extents),
+            tuple(pullback),
+            tuple(gradient.name for gradient in gradients),
+        )
+        sources = [(name, shapes[name]) for name in inputs]
+        extents, free = _extents(needed_parameters(a.value for a in forward), sources, derivation)
+        outputs = tuple(self.variables[t] for t in derivation.outputs)
+        ahead = Routine(inputs, (*statics, *free), tuple(extents), tuple(forward), outputs)
+        return Program(
+            name=derivation.name,
+            title=derivation.title,
+            inputs=inputs,
+            outputs=outputs,
+            residuals=tuple(residuals),
+            cotangents=cotangents,
+            differentiated=tuple(
+                self.variables[t] for t in derivation.inputs if t in derivation.gradients
+            ),
+            forward=ahead,
+            pullback=back,
+            numbers=self.numbers,
+            shapes=shapes,
+        )
+
+    # --- roots ----------------------------------------------------------------------------------
+
+    def _cotangents(self) -> dict[Tensor, str]:
+        """The cotangent of every output, in order; a defined loss has one of its own."""
+        found: dict[Tensor, str] = {}
+        for output in self.derivation.outputs:
+            tensor = self.derivation.cotangents.get(output)
+            if tensor is None:
+                tensor = Tensor(f"\\bar{{{output.name}}}", output.extents, scope="cotangent")
+                self.variables[tensor] = self.names.symbol(tensor.name)
+                self.of_name[self.variables[tensor]] = tensor
+            found[tensor] = self.variables[tensor]
+        return found
+
+    def _require(self, tensor: Tensor, order: dict[Tensor, None]) -> None:
+        """Puts the definitions that a tensor rests on, and then itself, into the order."""
+        if tensor in order or tensor in self.cotangents:
+            return
+        if tensor not in self.definitions:
+            if tensor not in self.derivation.inputs:
+                raise LoweringError(f"{tensor.name} is neither an input nor defined")
+            order[tensor] = None
+            return
+        if tensor in self.open:
+            raise LoweringError(f"{tensor.name} is defined through itself")
+        self.open.append(tensor)
+        self._require_variables(self._array(tensor), order)
+        self.open.pop()
+        order[tensor] = None
+
+    def _require_variables(self, array: Array, order: dict[Tensor, None]) -> None:
+        for node in walk_array(array):
+            if isinstance(node, Variable):
+                self._require(self.of_name[node.name], order)
+
+    def _array(self, tensor: Tensor) -> Array:
+        if tensor not in self.arrays:
+            body = self.stabiliser.body(tensor)
+            if body is None:
+                raise LoweringError(f"{tensor.name} is defined through itself")
+            indices = self.definitions[tensor].indices
+            array = self.translation.array(self._closed(body), indices)
+            self.arrays[tensor] = _arranged(array, indices)
+        return self.arrays[tensor]
+
+    def _root(self, tensor: Tensor) -> Assignment:
+        definition = self.definitions[tensor]
+        left = Entry(tensor, tuple(map(Affine.of, definition.indices)))
+        formula = f"{text(left, definition.indices)} = {text(definition.body, definition.indices)}"
+        return Assignment(self.variables[tensor], self._array(tensor), tensor, formula)
+
+    def _gradient(self, variable: Tensor) -> Assignment:
+        closed = self.derivation.gradients[variable]
+        body = closed.body
+        for output, cotangent in zip(self.derivation.outputs, self.cotangents, strict=True):
+            if output not in self.derivation.cotangents:
+                body = multiply(Entry(cotangent), body)
+        body = self.stabiliser.rewrite(simplify(self._closed(body)))
+        array = _arranged(self.translation.array(body, closed.indices), closed.indices)
+        name = self.names.symbol(f"\\bar{{{variable.name}}}")
+        left = Entry(variable, tuple(map(Affine.of, closed.indices)))
+        by = f"∂L/∂{text(left, closed.indices)}"
+        formula = f"{by} = {text(closed.body, closed.indices)}"
+        return Assignment(name, array, variable, formula)
+
+    def _closed(self, expression: Expression) -> Expression:
+        """Derivatives of the loss by an output are that output's cotangent."""
+        if isinstance(expression, Derivative):
+            cotangent = self.derivation.cotangents.get(expression.variable.tensor)
+            others = [t for t in self.derivation.outputs if t != expression.variable.tensor]
+            through = any(
+                self.derivation.context.depends(other, expression.variable.tensor)
+                for other in others
+            )
+            if cotangent is None or through:
+                name = expression.variable.tensor.name
+                raise LoweringError(f"the derivative by {name} has no closed form of its own")
+            return Entry(cotangent, expression.variable.subscripts)
+        return rebuild(expression, self._closed)
+
+
+def _arranged(array: Array, axes: tuple[Index, ...]) -> Array:
+    """The array with exactly these axes; a number that stands for an array becomes one."""
+    return array if array.axes == axes else Arrange(axes, array)
+
+
+def _reuse_logarithms(
+    forward: list[Assignment], pullback: list[Assignment]
+) -> tuple[list[Assignment], list[Assignment]]:
+    """A softmax is e^{log-softmax} where the forward pass computes the logarithm and not itself."""
+    present = sharing.occurrences(root.value for root in forward)
+
+    def visit(array: Array) -> Array:
+        if isinstance(array, Softmax) and not array.logarithm and key(array) not in present:
+            logarithm = Softmax(array.axes, array.over, True, array.operand)
+            if key(logarithm) in present:
+                return Call(array.axes, "exp", (logarithm,))
+        return replace_operands(array, visit)
+
+    return forward, [replace(root, value=visit(root.value)) for root in pullback]
+
+
+def _numbers(derivation: Derivation, names: Names) -> dict[Parameter, str]:
+    """A name for every integer of the page, statics first."""
+    found: dict[Parameter, None] = dict.fromkeys(derivation.statics)
+    for tensor in (*derivation.inputs, *derivation.context.definitions):
+        for extent in tensor.extents:
+            found.update(dict.fromkeys(a for a in extent.atoms() if isinstance(a, Parameter)))
+    bodies = [definition.body for definition in derivation.context.definitions.values()]
+    bodies.extend(closed.body for closed in derivation.gradients.values())
+    for body in (*bodies, *derivation.extents.values()):
+        found.update(dict.fromkeys(parameters(body)))
+    return {parameter: names.symbol(parameter.name, "_size") for parameter in found}
+
+
+def _extents(
+    needed: Iterable[Parameter],
+    sources: Sequence[tuple[str, tuple[Affine, ...]]],
+    derivation: Derivation,
+) -> tuple[list[Extent], list[Parameter]]:
+    """Where each integer comes from, in an order in which it can be computed; and what is left."""
+    found: dict[Parameter, Extent] = {}
+    missing: list[Parameter] = []
+
+    def visit(parameter: Parameter) -> None:
+        if parameter in found or parameter in missing or parameter in derivation.statics:
+            return
+        for name, extents in sources:
+            for axis, extent in enumerate(extents):
+                if extent.atom == parameter:
+                    found[parameter] = Extent(parameter, name, axis)
+                    return
+        if parameter in derivation.extents:
+            formula = derivation.extents[parameter]
+            for other in parameters(formula):
+                visit(other)
+            found[parameter] = Extent(parameter, None, 0, formula)
+            return
+        for name, extents in sources:
+            for axis, extent in enumerate(extents):
+                slope = extent.coefficient(parameter)
+                rest = extent - Affine.of(parameter) * slope
+                if slope.terms and parameter not in (*rest.atoms(), *slope.atoms()):
+                    for other in (*rest.atoms(), *slope.atoms()):
+                        if isinstance(other, Parameter):
+                            visit(other)
+                    found[parameter] = Extent(parameter, name, axis, None, slope, rest)
+                    return
+        missing.append(parameter)
+
+    for parameter in needed:
+        visit(parameter)
+    return list(found.values()), missing

@@ -1,0 +1,400 @@
+"""Index expressions to arrays: every index an axis, every sum a contraction or a reduction.
+
+The plain route is always there: operands broadcast over their joint axes, masks where a condition
+decides, integer arrays where a subscript is more than a letter. The better ones are taken where a
+pattern is met: contractions by pairs, windows as views, the adjoint of windows as a fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from derivcheck.expression import (
+    ONE,
+    Add,
+    Affine,
+    Apply,
+    Count,
+    Delta,
+    Derivative,
+    Entry,
+    Expression,
+    Guard,
+    Index,
+    Maximum,
+    Multiply,
+    Positive,
+    Power,
+    Product,
+    Rational,
+    Sum,
+    Tensor,
+    apply,
+    free_indices,
+    multiply,
+    power,
+    subtract,
+)
+from derivcheck.lowering import building
+from derivcheck.lowering.array import (
+    Array,
+    Axes,
+    Fold,
+    Raised,
+    Size,
+    Softmax,
+    Take,
+    Unfold,
+    Variable,
+    is_number,
+)
+from derivcheck.lowering.bounds import surely_nonnegative
+from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
+from derivcheck.lowering.stable import Exponentials, exponentials, matching
+from derivcheck.lowering.windows import axis_of, foldable, is_plain, window_of
+
+KNOWN_FUNCTIONS = frozenset(
+    {"exp", "log", "tanh", "sigmoid", "softplus", "relu", "abs", "sign", "sin", "cos", "sinh"}
+    | {"cosh", "arctan", "erf", "max", "min"}
+)
+_PARTIAL_FUNCTIONS = frozenset(["log", "exp", "sinh", "cosh"])
+
+
+class LoweringError(ValueError):
+    """The expression has no array program; the message says which part and why."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Translates expressions over tensors that have a variable.
+
+    `names` gives the variable of every tensor that may occur; `finite` says of a defined one
+    whether its entries are finite also where a mask excludes them.
+    """
+
+    names: Mapping[Tensor, str]
+    finite: Mapping[str, bool] = field(default_factory=dict[str, bool])
+
+    def array(self, expression: Expression, scope: Axes, under: Array | None = None) -> Array:
+        """The expression over its free indices, all of which are in `scope`.
+
+        Where the mask `under` does not hold the value does not matter, but it is kept finite where
+        that is cheap: arguments of partial functions are replaced by 1 there.
+        """
+        match expression:
+            case Rational(value):
+                return building.constant(value)
+            case Count(value):
+                integers = building.lattice(scope, value)
+                return integers if isinstance(integers, Size) else building.cast(integers)
+            case Entry():
+                return self._entry(expression, scope)
+            case Delta() | Guard() | Positive():
+                return building.cast(self.mask(expression, scope, under))
+            case Sum():
+                return self._sum(expression, scope, under)
+            case Product(index, body):
+                return self._product_over(index, body, scope, under)
+            case Maximum():
+                return self._maximum(expression, scope, under)
+            case Add(terms):
+                return self._add(terms, scope, under)
+            case Multiply(factors):
+                return self._multiply(factors, scope, under)
+            case Power(base, exponent):
+                return self._power(base, exponent, scope, under)
+            case Apply():
+                return self._apply(expression, scope, under)
+            case Derivative():
+                raise LoweringError("a derivative without a closed form has no program")
+
+    def mask(self, condition: Expression, scope: Axes, under: Array | None = None) -> Array:
+        """A condition that is 0 or 1, as booleans."""
+        inside = negated(condition)
+        if inside is not None:
+            return building.invert(self.mask(inside, scope, under))
+        match condition:
+            case Delta(left, right):
+                sides = (building.lattice(scope, left), building.lattice(scope, right))
+                return building.compare(scope, "==", *sides)
+            case Guard(value):
+                positive = Affine(tuple((t, c) for t, c in value.terms if c > 0))
+                negative = positive - value
+                sides = (building.lattice(scope, positive), building.lattice(scope, negative))
+                return building.compare(scope, ">=", *sides)
+            case Positive(argument):
+                zero = building.constant(0)
+                return building.compare(scope, ">", self.array(argument, scope, under), zero)
+            case Multiply(factors) if all(map(is_mask, factors)):
+                masks = [self.mask(factor, scope, under) for factor in factors]
+                return building.every(scope, masks)
+            case _:
+                zero = building.constant(0)
+                return building.compare(scope, "!=", self.array(condition, scope, under), zero)
+
+    # --- entries --------------------------------------------------------------------------------
+
+    def _entry(self, entry: Entry, scope: Axes) -> Array:
+        name = self.names.get(entry.tensor)
+        if name is None:
+            raise LoweringError(f"{entry.tensor.name} is neither an input nor defined")
+        if is_plain(entry):
+            axes = tuple(subscript.index for subscript in entry.subscripts if subscript.index)
+            return Variable(axes, name)
+        windows = window_of(entry)
+        if windows is not None:
+            axes, labels, specifications = windows
+            return Unfold(axes, Variable(labels, name), specifications)
+        return self._taken(entry, name, scope)
+
+    def _taken(self, entry: Entry, name: str, scope: Axes) -> Array:
+        """Any subscripts at all: integer arrays, clipped, and a mask where they leave the axis."""
+        conditions: list[Array] = []
+        subscripts: list[Array] = []
+        for subscript, extent in zip(entry.subscripts, entry.tensor.extents, strict=True):
+            integers = building.lattice(scope, subscript)
+            low, high = subscript, extent - subscript - 1
+            bounded = integers
+            if not surely_nonnegative(low):
+                conditions.append(building.compare(scope, ">=", integers, building.constant(0)))
+                bounded = building.call(scope, "max", bounded, building.constant(0))
+            if not surely_nonnegative(high):
+                conditions.append(building.compare(scope, ">", Size((), extent), integers))
+                bounded = building.call(scope, "min", bounded, Size((), extent - 1))
+            subscripts.append(bounded)
+        axes = building.joined(scope, *(part.axes for part in subscripts))
+        labels = tuple(axis_of(entry.tensor, n) for n in range(entry.tensor.rank))
+        taken = Take(axes, Variable(labels, name), tuple(subscripts))
+        if not conditions:
+            return taken
+        return building.where(scope, building.every(scope, conditions), taken, Fraction(0))
+
+    # --- sums and products ----------------------------------------------------------------------
+
+    def _add(self, terms: Sequence[Expression], scope: Axes, under: Array | None) -> Array:
+        pending = list(terms)
+        found: list[Array] = []
+        for term in terms:
+            # a − log Σ e^a loses no digits only if the largest a is subtracted first.
+            inside = _minus_log_sum(term)
+            partner = next((t for t in pending if inside and matching(t, inside) is not None), None)
+            if inside is not None and partner is not None:
+                over = matching(partner, inside)
+                assert over is not None
+                pending.remove(term)
+                pending.remove(partner)
+                found.append(self._softmax(partner, inside, over, scope, True, under))
+        return building.add(scope, [*found, *(self.array(t, scope, under) for t in pending)])
+
+    def _multiply(self, factors: Sequence[Expression], scope: Axes, under: Array | None) -> Array:
+        masks = [factor for factor in factors if is_mask(factor)]
+        rest = [factor for factor in factors if not is_mask(factor)]
+        if masks:
+            mask = self.mask(multiply(*masks), scope, under)
+            below = mask if under is None else building.every(scope, [under, mask])
+            value = self._multiply(rest, scope, below) if rest else building.constant(1)
+            if is_number(value):
+                return building.multiply(scope, [building.cast(mask), value])
+            return building.where(scope, mask, value, Fraction(0))
+        rest, quotients = self._softmaxes(rest, scope, under)
+        above: list[Array] = [*quotients]
+        below_: list[Array] = []
+        for factor in rest:
+            match factor:
+                case Power(base, Rational(exponent)) if exponent < 0:
+                    divisor = self.array(power(base, -exponent), scope, under)
+                    below_.append(_safe(scope, divisor, under))
+                case _:
+                    above.append(self.array(factor, scope, under))
+        return building.divide(scope, above, below_)
+
+    def _softmaxes(
+        self, factors: Sequence[Expression], scope: Axes, under: Array | None
+    ) -> tuple[list[Expression], list[Array]]:
+        """Each e^a / Σ e^b among the factors taken out, as a softmax or as e^{a − log Σ e^b}."""
+        pending = list(factors)
+        found: list[Array] = []
+        for factor in factors:
+            if not (isinstance(factor, Power) and isinstance(factor.exponent, Rational)):
+                continue
+            divisor, count = exponentials(factor.base), -factor.exponent.value
+            if divisor is None or not divisor.over or count.denominator != 1 or count < 1:
+                continue
+            left = int(count)
+            for other in tuple(pending):
+                numerator = exponentials(other)
+                if not left or numerator is None or numerator.over:
+                    continue
+                over = matching(numerator.argument, divisor)
+                if over is not None:
+                    value = self._softmax(numerator.argument, divisor, over, scope, False, under)
+                else:
+                    logarithm = apply("log", factor.base)
+                    difference = subtract(numerator.argument, logarithm)
+                    value = self.array(apply("exp", difference), scope, under)
+                found.append(value)
+                pending.remove(other)
+                left -= 1
+            if left != count:
+                place = pending.index(factor)
+                pending[place : place + 1] = [power(factor.base, -left)] if left else []
+        return pending, found
+
+    def _softmax(
+        self,
+        argument: Expression,
+        divisor: Exponentials,
+        over: Axes,
+        scope: Axes,
+        logarithm: bool,
+        under: Array | None,
+    ) -> Array:
+        if divisor.mask != ONE:
+            # The numerator may stand where the mask does not hold: no softmax then.
+            total = self._log_sum(divisor, scope, under)
+            shifted = building.add(
+                scope,
+                [
+                    self.array(argument, scope, under),
+                    building.multiply(scope, [building.constant(-1), total]),
+                ],
+            )
+            return shifted if logarithm else building.call(scope, "exp", shifted)
+        operand = self.array(argument, scope, under)
+        return Softmax(operand.axes, over, logarithm, operand)
+
+    def _log_sum(self, inside: Exponentials, scope: Axes, under: Array | None) -> Array:
+        inner = (*scope, *inside.over)
+        operand = self.array(inside.argument, inner, under)
+        if inside.mask != ONE:
+            mask = self.mask(inside.mask, inner, under)
+            operand = building.where(inner, mask, operand, None)
+        return building.reduce(inner, "logsumexp", inside.over, operand)
+
+    def _sum(self, expression: Sum, scope: Axes, under: Array | None) -> Array:
+        over: list[Index] = []
+        body: Expression = expression
+        while isinstance(body, Sum):
+            over.append(body.index)
+            body = body.body
+        inner = (*scope, *(index for index in over if index not in scope))
+        folded = foldable(body, over, scope)
+        if folded is not None:
+            body, windows = folded
+            letters = tuple(window.offset for window in windows)
+            kept = [i for i in over if all(i != window.position for window in windows)]
+            operand_scope = (*inner, *letters)
+            operand = self._contracted(factors_of(body), kept, operand_scope, under)
+            axes = building.joined(
+                scope,
+                tuple(i for i in operand.axes if i in scope),
+                tuple(window.axis for window in windows),
+            )
+            return Fold(axes, operand, windows)
+        if isinstance(body, Add):
+            whole = self.array(body, inner, under)
+            absent = [index for index in over if index not in whole.axes]
+            value = building.reduce(inner, "sum", over, whole)
+            return building.multiply(scope, [*(Size((), i.extent) for i in absent), value])
+        return self._contracted(factors_of(body), over, inner, under)
+
+    def _contracted(
+        self, factors: Sequence[Expression], over: Sequence[Index], scope: Axes, under: Array | None
+    ) -> Array:
+        masks = [factor for factor in factors if is_mask(factor)]
+        rest = [factor for factor in factors if not is_mask(factor)]
+        if not masks:
+            rest, arrays = self._softmaxes(rest, scope, under)
+            arrays.extend(self.array(factor, scope, under) for factor in rest)
+            return self._summed(scope, arrays, over)
+        mask = self.mask(multiply(*masks), scope, under)
+        if not rest:
+            return self._summed(scope, [building.cast(mask)], over)
+        below = mask if under is None else building.every(scope, [under, mask])
+        finite = [is_finite(factor, self.finite) for factor in rest]
+        for position, factor in enumerate(rest):
+            covers = set(mask.axes) <= set(free_indices(factor))
+            if covers and all(finite[:position] + finite[position + 1 :]):
+                guarded = self.array(factor, scope, below)
+                guarded = building.where(scope, mask, guarded, Fraction(0))
+                others = [*rest[:position], *rest[position + 1 :]]
+                arrays = [guarded, *(self.array(other, scope, under) for other in others)]
+                return self._summed(scope, arrays, over)
+        if all(finite):
+            arrays = [building.cast(mask), *(self.array(factor, scope, under) for factor in rest)]
+            return self._summed(scope, arrays, over)
+        whole = building.where(scope, mask, self._multiply(rest, scope, below), Fraction(0))
+        return self._summed(scope, [whole], over)
+
+    def _summed(self, scope: Axes, arrays: Sequence[Array], over: Sequence[Index]) -> Array:
+        present = {index for array in arrays for index in array.axes}
+        repeated: list[Array] = [Size((), i.extent) for i in over if i not in present]
+        inside = [index for index in over if index in present]
+        return building.multiply(scope, [*repeated, building.contract(scope, arrays, inside)])
+
+    def _product_over(
+        self, index: Index, body: Expression, scope: Axes, under: Array | None
+    ) -> Array:
+        inner = (*scope, index)
+        operand = self.array(body, inner, under)
+        if index not in operand.axes:
+            return Raised(operand.axes, operand, Size((), index.extent))
+        return building.reduce(inner, "prod", (index,), operand)
+
+    def _maximum(self, expression: Maximum, scope: Axes, under: Array | None) -> Array:
+        inner = (*scope, *expression.indices)
+        if expression.where == ONE:
+            operand = self.array(expression.body, inner, under)
+        else:
+            mask = self.mask(expression.where, inner, under)
+            below = mask if under is None else building.every(inner, [under, mask])
+            operand = self.array(expression.body, inner, below)
+            operand = building.where(inner, mask, operand, None)
+        return building.reduce(inner, "max", expression.indices, operand)
+
+    # --- scalar functions -----------------------------------------------------------------------
+
+    def _power(
+        self, base: Expression, exponent: Expression, scope: Axes, under: Array | None
+    ) -> Array:
+        if isinstance(exponent, Rational) and exponent.value < 0:
+            return self._multiply([power(base, exponent)], scope, under)
+        lowered = self.array(base, scope, under)
+        whole = isinstance(exponent, Rational) and exponent.value.denominator == 1
+        if not whole:
+            lowered = _safe(scope, lowered, under)
+        return building.raise_to(scope, lowered, self.array(exponent, scope, under))
+
+    def _apply(self, expression: Apply, scope: Axes, under: Array | None) -> Array:
+        function = expression.function
+        if function.abstract or function.name not in KNOWN_FUNCTIONS:
+            raise LoweringError(f"{function.name} is an abstract function and has no program")
+        if function.name == "log":
+            inside = exponentials(expression.arguments[0])
+            if inside is not None and inside.over:
+                return self._log_sum(inside, scope, under)
+        arguments = [self.array(argument, scope, under) for argument in expression.arguments]
+        if function.name in _PARTIAL_FUNCTIONS:
+            arguments = [_safe(scope, argument, under) for argument in arguments]
+        return building.call(scope, function.name, *arguments)
+
+
+def _safe(scope: Axes, argument: Array, under: Array | None) -> Array:
+    """The argument of a partial function, 1 where the mask excludes it."""
+    if under is None or is_number(argument):
+        return argument
+    return building.where(scope, under, argument, Fraction(1))
+
+
+def _minus_log_sum(term: Expression) -> Exponentials | None:
+    """The sum inside −log Σ e^a."""
+    match term:
+        case Multiply((Rational(value), Apply(function, (argument,)))):
+            if value == -1 and function.name == "log":
+                inside = exponentials(argument)
+                return inside if inside is not None and inside.over else None
+            return None
+        case _:
+            return None

@@ -1,0 +1,475 @@
+"""Sums, products and powers of normal forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, gcd, lcm
+
+from derivcheck.expression import Affine, Function, Index, Parameter
+from derivcheck.normal_form.atoms import (
+    INDICATORS,
+    Atom,
+    Equal,
+    Integer,
+    Monomial,
+    NonNegative,
+    NormalForm,
+    Number,
+    Prime,
+    Root,
+    Scalar,
+    Sign,
+    Variable,
+    affine_text,
+    monomial_text,
+)
+from derivcheck.normal_form.integers import lowest_terms, nonnegative, solved, tightened
+from derivcheck.normal_form.session import BudgetExceeded, Unprovable
+from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO, Signs, product_sign
+
+_TRIAL_DIVISION = 10_000
+_LARGEST_EXPONENT = 256
+_SINE = Function("sin")
+
+
+def constant(value: Number) -> NormalForm:
+    if value.denominator == 1:
+        value = value.numerator
+    return NormalForm({(): value} if value else {})
+
+
+def added(forms: Iterable[NormalForm]) -> NormalForm:
+    terms: dict[Monomial, Number] = {}
+    for form in forms:
+        accumulate(terms, form)
+    return NormalForm(terms)
+
+
+def accumulate(terms: dict[Monomial, Number], form: NormalForm, factor: Number = 1) -> None:
+    for monomial, coefficient in form.terms.items():
+        total = terms.get(monomial, 0) + factor * coefficient
+        if total:
+            terms[monomial] = total
+        else:
+            del terms[monomial]
+
+
+def scaled(form: NormalForm, factor: Number) -> NormalForm:
+    if not factor:
+        return NormalForm({})
+    return NormalForm({m: c * factor for m, c in form.terms.items()})
+
+
+def subtracted(left: NormalForm, right: NormalForm) -> NormalForm:
+    return added((left, scaled(right, -1)))
+
+
+def divided(left: Number, right: Number) -> Number:
+    quotient = Fraction(left) / right
+    return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def sort(factors: dict[Atom, Number]) -> Monomial:
+    if len(factors) < 2:
+        return tuple(factors.items())
+    return tuple(sorted(factors.items(), key=lambda factor: factor[0].key))
+
+
+def leading_orientation(form: NormalForm) -> int:
+    """1 or −1: the sign of the leading coefficient, chosen blind to the letters of bound indices.
+
+    0 where only those letters would decide (x_i − x_j under a sum).
+    """
+    names = {index: "?" for index in form.free if index.serial != 0}
+    texts = sorted((monomial_text(m, names), number > 0) for m, number in form.terms.items())
+    last, sign = texts[-1]
+    if any(text == last and other != sign for text, other in texts[:-1]):
+        return 0
+    return 1 if sign else -1
+
+
+@dataclass
+class Arithmetic(Signs):
+    """Products merge equal atoms; powers pull out the content and keep the rest as a root."""
+
+    def of_atom(self, atom: Atom) -> NormalForm:
+        return NormalForm({((self.intern(atom), 1),): 1})
+
+    def number(self, value: Affine) -> NormalForm:
+        """An integer polynomial as a number."""
+        terms: dict[Monomial, Number] = {}
+        for term, coefficient in value.terms:
+            factors: dict[Atom, Number] = {}
+            for atom in term:
+                if isinstance(atom, Parameter) and (
+                    self._parameters.setdefault(atom.name, atom) != atom
+                ):
+                    raise Unprovable(f"two different integers are called {atom.name}")
+                made = self.intern(Integer(atom))
+                factors[made] = factors.get(made, 0) + 1
+            terms[sort(factors)] = coefficient
+        return NormalForm(terms)
+
+    def guard(self, value: Affine) -> NormalForm:
+        """[value ≥ 0], decided where the ranges decide it."""
+        if nonnegative(value):
+            return constant(1)
+        if nonnegative(-value - 1):
+            return constant(0)
+        return self.of_atom(NonNegative(tightened(value)))
+
+    def within(self, value: Affine, extent: Affine) -> NormalForm:
+        index = value.index
+        if index is not None and index.extent == extent:
+            return constant(1)
+        return self.multiply(self.guard(value), self.guard(extent - value - 1))
+
+    def equal(self, difference: Affine) -> NormalForm:
+        """δ(difference, 0), decided where the ranges decide it."""
+        if difference.constant is not None:
+            return constant(int(difference.constant == 0))
+        if nonnegative(difference - 1) or nonnegative(-difference - 1):
+            return constant(0)
+        rest, divisor, offset = lowest_terms(difference)
+        if offset % divisor:
+            return constant(0)
+        return self.of_atom(Equal(rest + offset // divisor))
+
+    def entry(self, variable: Variable) -> NormalForm:
+        """An entry with the guards of its zero extension."""
+        result = self.of_atom(variable)
+        for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
+            result = self.multiply(result, self.within(subscript, extent))
+        return result
+
+    # Products.
+
+    def multiply(self, left: NormalForm, right: NormalForm) -> NormalForm:
+        if not left.terms or not right.terms:
+            return constant(0)
+        if (number := right.number) is not None:
+            return scaled(left, number)
+        if (number := left.number) is not None:
+            return scaled(right, number)
+        terms: dict[Monomial, Number] = {}
+        for m, c in left.terms.items():
+            for n, d in right.terms.items():
+                product, factor, others = self._times(m, n)
+                if not factor:
+                    continue
+                form = NormalForm({product: c * d * factor})
+                for other in others:
+                    form = self.multiply(form, other)
+                accumulate(terms, form)
+        return NormalForm(terms)
+
+    def multiply_all(self, forms: Iterable[NormalForm]) -> NormalForm:
+        result = constant(1)
+        for form in forms:
+            result = self.multiply(result, form)
+        return result
+
+    def _times(self, left: Monomial, right: Monomial) -> tuple[Monomial, Number, list[NormalForm]]:
+        """The merged product; its rational factor; forms it must still be multiplied by."""
+        self.step()
+        if not left or not right:
+            return left or right, 1, []
+        if len(left) < len(right):
+            left, right = right, left
+        merged = dict(left)
+        factor: Number = 1
+        others: list[NormalForm] = []
+        for atom, exponent in right:
+            before = merged.get(atom)
+            if isinstance(atom, INDICATORS):
+                # g·g⁻¹ is g: where g is 0 the product is 0, whatever its other factors are.
+                after: Number = 1 if exponent > 0 or (before or 0) > 0 else -1
+                if before is None and after > 0 and self._settled(atom, merged):
+                    if self._excluded(atom, merged):
+                        return (), 0, []
+                    continue
+                merged[atom] = after
+                continue
+            if before is None:
+                merged[atom] = exponent
+                continue
+            total = before + exponent
+            if not total:
+                del merged[atom]
+                continue
+            whole = total.denominator == 1
+            if isinstance(atom, Root) and _expands(atom, total):
+                del merged[atom]
+                others.append(self.power(atom.base, total))
+                continue
+            if isinstance(atom, Prime):
+                factor = factor * Fraction(atom.value) ** floor(total)
+                total -= floor(total)
+                if not total:
+                    del merged[atom]
+                    continue
+            elif isinstance(atom, Variable) and total > 1 and whole and _boolean(atom):
+                self.assume(f"{atom.tensor.name} ∈ {{0, 1}}")
+                total = 1
+            elif isinstance(atom, Scalar) and atom.function.name == "cos" and total >= 2 and whole:
+                sine = self.of_atom(Scalar(_SINE, atom.arguments))
+                square = subtracted(constant(1), self.multiply(sine, sine))
+                others.append(square)
+                total -= 2
+                if not total:
+                    del merged[atom]
+                    continue
+            merged[atom] = total
+        return sort(merged), factor, others
+
+    def _settled(self, atom: Atom, merged: dict[Atom, Number]) -> bool:
+        """Whether the other indicators of the product imply or exclude this one; may drop some."""
+        if isinstance(atom, NonNegative):
+            for other, exponent in list(merged.items()):
+                if not isinstance(other, NonNegative) or exponent < 0:
+                    continue
+                if nonnegative(atom.value - other.value) or nonnegative(
+                    -atom.value - other.value - 1
+                ):
+                    return True
+                if nonnegative(other.value - atom.value):
+                    del merged[other]
+            return False
+        return isinstance(atom, Sign) and self._excluded(atom, merged)
+
+    def _excluded(self, atom: Atom, merged: dict[Atom, Number]) -> bool:
+        """Whether some indicator of the product is 0 wherever this one is 1."""
+        for other, exponent in merged.items():
+            if exponent < 0:
+                continue
+            match atom, other:
+                case NonNegative(value=here), NonNegative(value=there):
+                    excluded = nonnegative(-here - there - 1)
+                case Sign(argument=here), Sign(argument=there):
+                    excluded = not added((here, there))
+                case _:
+                    excluded = False
+            if excluded:
+                return True
+        return False
+
+    # Powers.
+
+    def power(self, base: NormalForm, exponent: Number) -> NormalForm:
+        """base^exponent where it is defined; `Unprovable` where that is nowhere."""
+        if exponent == 1:
+            return base
+        if not base:
+            if exponent > 0:
+                return base
+            raise Unprovable(
+                "a base that is identically 0 stands under a power that is not positive"
+            )
+        if exponent == 0:
+            return constant(1)
+        if exponent.denominator == 1:
+            exponent = int(exponent)
+        if len(base.terms) == 1:
+            ((monomial, coefficient),) = base.terms.items()
+            return self._monomial_power(monomial, coefficient, exponent)
+        if isinstance(exponent, int) and exponent > 0:
+            if exponent > _LARGEST_EXPONENT:
+                raise BudgetExceeded(f"a sum to the power {exponent} is not expanded")
+            result = base
+            for _ in range(exponent - 1):
+                result = self.multiply(result, base)
+            return result
+        return self._root(base, exponent)
+
+    def _monomial_power(self, monomial: Monomial, coefficient: Number, e: Number) -> NormalForm:
+        if isinstance(e, int):
+            parts = [self.atom_power(atom, k * e) for atom, k in monomial]
+            return scaled(self.multiply_all(parts), self._rational_power(coefficient, e))
+        parts: list[NormalForm] = []
+        left: list[tuple[Atom, Number]] = []
+        for atom, k in monomial:
+            mask = self.atom_sign(atom)
+            # a^k with a fractional k is defined for a ≥ 0 only.
+            if not mask & NEGATIVE or k.denominator != 1:
+                parts.append(self.atom_power(atom, k * e))
+            elif k % 2 == 0 and (k * e).denominator == 1:
+                # √x² = |x| = x (2 [x > 0] − 1)
+                parts.append(self.atom_power(atom, k * e))
+                if (k * e) % 2:
+                    sign = self.positive(self.of_atom(atom))
+                    parts.append(subtracted(scaled(sign, 2), constant(1)))
+            else:
+                left.append((atom, k))
+        if not left and coefficient < 0:
+            raise Unprovable("a negative base stands under a fractional power")
+        parts.append(self._numeric_power(abs(coefficient), e))
+        if len(left) == 1 and coefficient > 0 and left[0][1] % 2:
+            atom, k = left[0]
+            parts.append(self.atom_power(atom, k * e))
+        elif left:
+            inside = NormalForm({tuple(left): 1 if coefficient > 0 else -1})
+            if self.sign(inside) == NEGATIVE:
+                raise Unprovable("a negative base stands under a fractional power")
+            parts.append(NormalForm({((self.intern(Root(inside, False)), e),): 1}))
+        return self.multiply_all(parts)
+
+    def atom_power(self, atom: Atom, exponent: Number) -> NormalForm:
+        """atom^exponent for an atom that may be taken to it."""
+        if not exponent:
+            return constant(1)
+        whole = exponent.denominator == 1
+        if isinstance(atom, INDICATORS):
+            exponent = 1 if exponent > 0 else -1
+        elif isinstance(atom, Prime):
+            return self._numeric_power(atom.value, exponent)
+        elif isinstance(atom, Root) and _expands(atom, exponent):
+            return self.power(atom.base, exponent)
+        elif isinstance(atom, Variable) and exponent > 0 and _boolean(atom):
+            self.assume(f"{atom.tensor.name} ∈ {{0, 1}}")
+            exponent = 1
+        elif isinstance(atom, Scalar) and atom.function.name == "cos" and whole and exponent >= 2:
+            return self.multiply_all([self.of_atom(atom)] * int(exponent))
+        return NormalForm({((atom, exponent),): 1})
+
+    def _rational_power(self, base: Number, exponent: int) -> Number:
+        if abs(exponent) > _LARGEST_EXPONENT and base not in (1, -1):
+            raise BudgetExceeded(f"a number to the power {exponent}")
+        return Fraction(base) ** exponent
+
+    def _numeric_power(self, base: Number, exponent: Number) -> NormalForm:
+        """A positive rational to a rational power: 8^(1/2) = 2·2^(1/2)."""
+        if exponent.denominator == 1:
+            return constant(self._rational_power(base, int(exponent)))
+        if abs(exponent) > _LARGEST_EXPONENT:
+            raise BudgetExceeded(f"a number to the power {exponent}")
+        base = Fraction(base)
+        rational = Fraction(1)
+        factors: dict[Atom, Number] = {}
+        for value, sign in ((base.numerator, 1), (base.denominator, -1)):
+            for prime, multiplicity in prime_factors(value):
+                total = exponent * multiplicity * sign
+                rational *= Fraction(prime) ** floor(total)
+                if total - floor(total):
+                    factors[self.intern(Prime(prime))] = total - floor(total)
+        return NormalForm({sort(factors): rational})
+
+    def _root(self, base: NormalForm, e: Number) -> NormalForm:
+        """A sum under a negative or fractional power: content out, the rest an atom."""
+        whole = isinstance(e, int)
+        number, shared = self._content(base)
+        pulled = {
+            atom: k
+            for atom, k in shared.items()
+            if whole or k.denominator != 1 or not self.atom_sign(atom) & NEGATIVE
+        }
+        orientation = leading_orientation(base) or _plain_orientation(base)
+        if whole and orientation < 0:
+            number = -number
+        rest: dict[Monomial, Number] = {}
+        for monomial, coefficient in base.terms.items():
+            factors = dict(monomial)
+            for atom, k in pulled.items():
+                remaining = factors.get(atom, 0) - k
+                if remaining:
+                    factors[atom] = remaining
+                else:
+                    factors.pop(atom, None)
+            rest[sort(factors)] = divided(coefficient, number)
+        inside = NormalForm(rest)
+        expanded = self._expanded(inside)
+        self._inherit(base, expanded, pulled, number)
+        if expanded is not inside:
+            outside = NormalForm({sort(pulled): number})
+            return self.multiply(self.power(outside, e), self.power(expanded, e))
+        mask = self.sign(inside)
+        if not whole and mask == NEGATIVE:
+            raise Unprovable("a negative base stands under a fractional power")
+        primitive = whole or (len(pulled) == len(shared) and orientation > 0)
+        parts = [self.atom_power(atom, k * e) for atom, k in pulled.items()]
+        if whole:
+            parts.append(constant(self._rational_power(number, int(e))))
+        else:
+            parts.append(self._numeric_power(number, e))
+        parts.append(NormalForm({((self.intern(Root(inside, primitive)), e),): 1}))
+        return self.multiply_all(parts)
+
+    def _expanded(self, form: NormalForm) -> NormalForm:
+        """The form with the roots expanded that a division has left under a whole power."""
+        if not any(isinstance(a, Root) and _expands(a, k) for m in form.terms for a, k in m):
+            return form
+        return added(
+            scaled(self.multiply_all(self.atom_power(a, k) for a, k in monomial), coefficient)
+            for monomial, coefficient in form.terms.items()
+        )
+
+    def _inherit(
+        self, base: NormalForm, inside: NormalForm, pulled: dict[Atom, Number], number: Number
+    ) -> None:
+        mask = self.known.get(base.key)
+        if mask is not None:
+            outside = self.monomial_sign(sort(pulled), number)
+            if outside in (NEGATIVE, POSITIVE):
+                self.learn(inside, product_sign(mask, outside))
+            elif outside == ZERO | POSITIVE and not mask & ZERO:
+                self.learn(inside, mask)
+
+    def _content(self, form: NormalForm) -> tuple[Number, dict[Atom, Number]]:
+        """The positive rational and the powers of atoms that divide every term."""
+        numerators = [Fraction(c).numerator for c in form.terms.values()]
+        denominators = [Fraction(c).denominator for c in form.terms.values()]
+        number = Fraction(gcd(*numerators), lcm(*denominators))
+        lowest: dict[Atom, Number] = {}
+        for atom in dict.fromkeys(form.atoms()):
+            exponents = [dict(monomial).get(atom, 0) for monomial in form.terms]
+            least = min(exponents)
+            idempotent = isinstance(atom, INDICATORS) or (
+                isinstance(atom, Variable) and _boolean(atom)
+            )
+            if least and not (idempotent and max(exponents) != least):
+                lowest[atom] = least
+        return number, lowest
+
+
+def pivot_index(atom: Equal) -> tuple[Index, Affine] | None:
+    """The index that a delta between free indices eliminates, and its value: the last by name."""
+    choices = [
+        (affine_text(Affine.of(index), {}), index, value)
+        for index in atom.free
+        if (value := solved(atom.difference, index)) is not None
+    ]
+    if not choices:
+        return None
+    _, index, value = max(choices, key=lambda choice: choice[0])
+    return index, value
+
+
+def _expands(root: Root, exponent: Number) -> bool:
+    return exponent.denominator == 1 and (exponent > 0 or not root.primitive)
+
+
+def _boolean(atom: Variable) -> bool:
+    return atom.tensor.domain.values == (0, 1)
+
+
+def _plain_orientation(form: NormalForm) -> int:
+    last = max(form.terms, key=lambda monomial: monomial_text(monomial, {}))
+    return 1 if form.terms[last] > 0 else -1
+
+
+def prime_factors(value: int) -> Sequence[tuple[int, int]]:
+    """Primes with multiplicities; a cofactor beyond trial division counts as a prime."""
+    found: list[tuple[int, int]] = []
+    divisor = 2
+    while divisor * divisor <= value and divisor <= _TRIAL_DIVISION:
+        multiplicity = 0
+        while value % divisor == 0:
+            value //= divisor
+            multiplicity += 1
+        if multiplicity:
+            found.append((divisor, multiplicity))
+        divisor += 1
+    if value > 1:
+        found.append((value, 1))
+    return found

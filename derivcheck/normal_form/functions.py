@@ -1,0 +1,316 @@
+"""Scalar functions of normal forms: what they are in terms of exp, log and [f > 0]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from derivcheck.expression import Affine, Function, Index
+from derivcheck.normal_form.arithmetic import (
+    added,
+    constant,
+    leading_orientation,
+    pivot_index,
+    prime_factors,
+    scaled,
+    sort,
+    subtracted,
+)
+from derivcheck.normal_form.atoms import (
+    INDICATORS,
+    Atom,
+    Equal,
+    Exponential,
+    Extremum,
+    Monomial,
+    NormalForm,
+    Number,
+    Prime,
+    Scalar,
+    Sign,
+    Tower,
+)
+from derivcheck.normal_form.generic import Generic
+from derivcheck.normal_form.session import Unprovable
+from derivcheck.normal_form.signs import NEGATIVE, POSITIVE
+
+_ODD = ("sin", "arctan", "erf")
+_AT_ZERO = {"sin": 0, "arctan": 0, "erf": 0, "cos": 1}
+_ARITY = {"max": 2, "min": 2}
+
+
+@dataclass
+class Functions(Generic):
+    """Every function is reduced to exp, log and Sign where that is exact; others are opaque."""
+
+    def function(self, name: str, arguments: tuple[NormalForm, ...]) -> NormalForm:
+        """A known function by name; an unknown one is opaque."""
+        if len(arguments) != _ARITY.get(name, 1):
+            return self.opaque(Function(name), arguments)
+        argument = arguments[0]
+        match name:
+            case "exp":
+                return self.exponential(argument)
+            case "log":
+                return self.logarithm(argument)
+            case "sigmoid":
+                return self.power(added((constant(1), self.exponential(scaled(argument, -1)))), -1)
+            case "tanh":
+                double = self.exponential(scaled(argument, 2))
+                return self.multiply(
+                    subtracted(double, constant(1)), self.power(added((double, constant(1))), -1)
+                )
+            case "softplus":
+                return self.logarithm(added((constant(1), self.exponential(argument))))
+            case "sinh" | "cosh":
+                mirrored = self.exponential(scaled(argument, -1))
+                sign = -1 if name == "sinh" else 1
+                both = added((self.exponential(argument), scaled(mirrored, sign)))
+                return scaled(both, Fraction(1, 2))
+            case "relu":
+                return self.rectified(argument)
+            case "abs":
+                return added((self.rectified(argument), self.rectified(scaled(argument, -1))))
+            case "sign":
+                mirrored = self.positive(scaled(argument, -1))
+                return subtracted(self.positive(argument), mirrored)
+            case "max":
+                left, right = arguments
+                return added((right, self.rectified(subtracted(left, right))))
+            case "min":
+                left, right = arguments
+                return subtracted(left, self.rectified(subtracted(left, right)))
+            case _:
+                return self._opaque_scalar(name, argument)
+
+    def _opaque_scalar(self, name: str, argument: NormalForm) -> NormalForm:
+        if not argument and name in _AT_ZERO:
+            return constant(_AT_ZERO[name])
+        if argument and leading_orientation(argument) < 0:
+            if name in _ODD:
+                return scaled(self._opaque_scalar(name, scaled(argument, -1)), -1)
+            if name == "cos":
+                argument = scaled(argument, -1)
+        return self.opaque(Function(name), (argument,))
+
+    def opaque(self, function: Function, arguments: tuple[NormalForm, ...]) -> NormalForm:
+        return self.of_atom(Scalar(function, tuple(map(self.settled, arguments))))
+
+    # Exponentials and logarithms.
+
+    def exponential(self, exponent: NormalForm) -> NormalForm:
+        """exp(Σ c·t) = Π exp(t)^c; exp(c·log a) = a^c."""
+        result = constant(1)
+        for monomial, coefficient in self.settled(exponent).terms.items():
+            if len(monomial) == 1:
+                ((atom, power),) = monomial
+                if power == 1 and isinstance(atom, Scalar) and atom.function == Function("log"):
+                    factor = self._power_of_positive(atom.arguments[0], coefficient)
+                    result = self.multiply(result, factor)
+                    continue
+            made = self.intern(Exponential(monomial))
+            result = self.multiply(result, NormalForm({((made, coefficient),): 1}))
+        return result
+
+    def _power_of_positive(self, base: NormalForm, exponent: Number) -> NormalForm:
+        """base^exponent where log base is defined."""
+        if exponent.denominator == 1 or self.sign(base) == POSITIVE or len(base.terms) > 1:
+            return self.power(base, exponent)
+        made = self.intern(Exponential(((self.intern(Scalar(Function("log"), (base,))), 1),)))
+        return NormalForm({((made, exponent),): 1})
+
+    def logarithm(self, argument: NormalForm) -> NormalForm:
+        """The log; of a product it splits only over factors that are known positive."""
+        argument = self.settled(argument)
+        if not argument:
+            raise Unprovable("the logarithm of something that is identically 0")
+        if self.sign(argument) == NEGATIVE:
+            raise Unprovable("the logarithm of something negative")
+        if len(argument.terms) == 1:
+            ((monomial, coefficient),) = argument.terms.items()
+            return self._log_of_product(monomial, coefficient)
+        number, shared = self._content(argument)
+        positive = {a: k for a, k in shared.items() if self.atom_sign(a) == POSITIVE}
+        outside = NormalForm({sort(positive): number})
+        inside = self.multiply(argument, self.power(outside, -1))
+        mask = self.known.get(argument.key)
+        if mask is not None:
+            self.learn(inside, mask)
+        return added((self.logarithm(outside), self._log_atom(inside)))
+
+    def _log_of_product(self, monomial: Monomial, coefficient: Number) -> NormalForm:
+        parts: list[NormalForm] = []
+        left: list[tuple[Atom, Number]] = []
+        for atom, k in monomial:
+            if self.atom_sign(atom) == POSITIVE:
+                parts.append(scaled(self._log_of_atom(atom), k))
+            else:
+                left.append((atom, k))
+        parts.append(self._log_of_number(abs(coefficient)))
+        if len(left) == 1 and coefficient > 0 and (left[0][1].denominator > 1 or left[0][1] % 2):
+            # a^k > 0 with k odd or fractional holds exactly where a > 0.
+            atom, k = left[0]
+            parts.append(scaled(self._log_of_atom(atom), k))
+        elif left:
+            inside = NormalForm({tuple(left): 1 if coefficient > 0 else -1})
+            parts.append(self._log_atom(inside))
+        elif coefficient < 0:
+            raise Unprovable("the logarithm of something negative")
+        return added(parts)
+
+    def _log_of_atom(self, atom: Atom) -> NormalForm:
+        if isinstance(atom, Exponential):
+            return NormalForm({atom.exponent: 1})
+        return self._log_atom(NormalForm({((atom, 1),): 1}))
+
+    def _log_of_number(self, value: Number) -> NormalForm:
+        """log of a positive rational by primes: log 6 = log 2 + log 3."""
+        exact = Fraction(value)
+        parts: list[NormalForm] = []
+        for number, sign in ((exact.numerator, 1), (exact.denominator, -1)):
+            for prime, multiplicity in prime_factors(number):
+                parts.append(scaled(self._log_atom(constant(prime)), sign * multiplicity))
+        return added(parts)
+
+    def _log_atom(self, argument: NormalForm) -> NormalForm:
+        if len(argument.terms) == 1:
+            # log of a root of a positive sum: the exponent comes out.
+            ((monomial, coefficient),) = argument.terms.items()
+            if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0][0], Prime):
+                prime = monomial[0][0]
+                return scaled(self._log_atom(constant(prime.value)), monomial[0][1])
+        return self.of_atom(Scalar(Function("log"), (argument,)))
+
+    def general_power(self, base: NormalForm, exponent: NormalForm) -> NormalForm:
+        """base^exponent for an exponent that is no number: exp(e·log b) where b > 0 is known."""
+        if self.sign(base) == POSITIVE:
+            return self.exponential(self.multiply(exponent, self.logarithm(base)))
+        if not base:
+            raise Unprovable("0 under a symbolic exponent")
+        if len(base.terms) == 1 and self.sign(exponent) == POSITIVE:
+            ((monomial, coefficient),) = base.terms.items()
+            indicators = tuple(factor for factor in monomial if indicates(*factor))
+            if indicators:
+                # (g·b)^n = g·b^n for an indicator g and n > 0
+                rest = tuple(factor for factor in monomial if factor not in indicators)
+                inside = self.general_power(NormalForm({rest: coefficient}), exponent)
+                return self.multiply(NormalForm({indicators: 1}), inside)
+        whole = exponent.terms.get((), 0)
+        if whole.denominator == 1 and whole:
+            symbolic = subtracted(exponent, constant(whole))
+            return self.multiply(self.power(base, whole), self.general_power(base, symbolic))
+        return self.of_atom(Tower(self.settled(base), self.settled(exponent)))
+
+    # [f > 0], and what is made of it.
+
+    def positive(self, argument: NormalForm) -> NormalForm:
+        """[argument > 0]: positive factors dropped; off the kinks [−f > 0] is 1 − [f > 0]."""
+        argument = self.settled(argument)
+        mask = self.sign(argument)
+        if mask == POSITIVE:
+            return constant(1)
+        if not mask & POSITIVE:
+            return constant(0)
+        argument = self._without_positive_content(argument)
+        indicators = {a: k for a, k in self._content(argument)[1].items() if indicates(a, k)}
+        if indicators:
+            # [g·f > 0] = g·[f > 0] for an indicator g
+            factor = NormalForm({sort(indicators): 1})
+            rest = {
+                tuple(f for f in m if f[0] not in indicators): c for m, c in argument.terms.items()
+            }
+            return self.multiply(factor, self.positive(NormalForm(rest)))
+        if any(map(self._never_exceeds, argument.terms.items())) and self._below_maximum(argument):
+            return constant(0)
+        if self.off_kinks and leading_orientation(argument) < 0 and self.generic(argument):
+            return subtracted(constant(1), self.of_atom(Sign(scaled(argument, -1))))
+        return self.of_atom(Sign(argument))
+
+    def _without_positive_content(self, argument: NormalForm) -> NormalForm:
+        number, shared = self._content(argument)
+        pulled = {a: k for a, k in shared.items() if self.atom_sign(a) == POSITIVE}
+        outside = NormalForm({sort(pulled): number})
+        return self.multiply(argument, self.power(outside, -1))
+
+    def _never_exceeds(self, term: tuple[Monomial, Number]) -> bool:
+        monomial, coefficient = term
+        return coefficient < 0 and len(monomial) == 1 and isinstance(monomial[0][0], Extremum)
+
+    def _below_maximum(self, argument: NormalForm) -> bool:
+        """Whether it is f(k) − max f for some k: never positive."""
+        for monomial, coefficient in argument.terms.items():
+            if coefficient != -1 or len(monomial) != 1 or monomial[0][1] != 1:
+                continue
+            atom = monomial[0][0]
+            if isinstance(atom, Extremum) and atom.where.number == 1:
+                value = NormalForm({m: c for m, c in argument.terms.items() if m != monomial})
+                if self._instance(atom, value):
+                    return True
+        return False
+
+    def _instance(self, maximum: Extremum, value: NormalForm) -> bool:
+        """Whether value is the maximum's body at some bare indices."""
+        if len(maximum.indices) != 1:
+            return False
+        (bound,) = maximum.indices
+        return any(
+            index.extent == bound.extent
+            and self.transform(maximum.body, {bound: Affine.of(index)}) == value
+            for index in sorted(value.free, key=lambda index: (index.name, index.serial))
+        )
+
+    def rectified(self, argument: NormalForm) -> NormalForm:
+        """max(argument, 0), oriented: relu(−f) = relu(f) − f everywhere."""
+        if argument and leading_orientation(argument) < 0:
+            mirrored = scaled(argument, -1)
+            return subtracted(self.multiply(mirrored, self.positive(mirrored)), mirrored)
+        return self.multiply(argument, self.positive(argument))
+
+    # Deltas between free indices.
+
+    def settled(self, form: NormalForm) -> NormalForm:
+        """δ(i, j) f(i) written as δ(i, j) f(j), with one choice of i and j throughout."""
+        if not any(isinstance(atom, Equal) for atom in form.atoms()):
+            return form
+        return added(self._settled_term(m, c) for m, c in form.terms.items())
+
+    def _settled_term(self, monomial: Monomial, coefficient: Number) -> NormalForm:
+        result = NormalForm({monomial: coefficient})
+        done: set[Atom] = set()
+        while True:
+            pivot = self._pivot(result, done)
+            if pivot is None:
+                return result
+            atom, index, value = pivot
+            delta = self.multiply(NormalForm({((atom, 1),): 1}), self.within(value, index.extent))
+            rest = self.multiply_all(
+                scaled(self.atom_power(a, k), 1) for a, k in _only_term(result) if a is not atom
+            )
+            moved = self.transform(rest, {index: value})
+            (number,) = result.terms.values()
+            result = scaled(self.multiply(delta, moved), number)
+            done.add(atom)
+            if len(result.terms) != 1:
+                return (
+                    result
+                    if not result
+                    else added(self._settled_term(m, c) for m, c in result.terms.items())
+                )
+
+    def _pivot(self, form: NormalForm, done: set[Atom]) -> tuple[Atom, Index, Affine] | None:
+        for atom, exponent in _only_term(form):
+            if isinstance(atom, Equal) and exponent > 0 and atom not in done:
+                choice = pivot_index(atom)
+                if choice is not None:
+                    return atom, *choice
+        return None
+
+
+def indicates(atom: Atom, exponent: Number) -> bool:
+    """Whether the power is 0 or 1 and makes a product 0 where it is 0."""
+    return isinstance(atom, INDICATORS) and exponent > 0
+
+
+def _only_term(form: NormalForm) -> Monomial:
+    (monomial,) = form.terms
+    return monomial

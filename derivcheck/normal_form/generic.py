@@ -1,0 +1,110 @@
+"""Forms that vanish almost nowhere: only of these is [−f > 0] the complement of [f > 0] off a kink.
+
+Being different from 0 as a normal form is not enough: x_i − x_j is 0 where i = j, Σ_k x_k − x_j at
+extent 1, and relu(x) + relu(y) on a whole quadrant. A form is generic if some input, free to take
+any real value, occurs in one monomial only, and that monomial is a product of generic factors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from derivcheck.expression import Affine, Parameter, Tensor, tensors
+from derivcheck.normal_form.arithmetic import Arithmetic
+from derivcheck.normal_form.atoms import (
+    Atom,
+    Exponential,
+    Integer,
+    Monomial,
+    NormalForm,
+    Prime,
+    Root,
+    Summation,
+    Variable,
+    tensor_key,
+)
+from derivcheck.normal_form.integers import nonnegative
+
+
+@dataclass
+class Generic(Arithmetic):
+    _generic: dict[Tensor, bool] = field(default_factory=dict[Tensor, bool])
+
+    def defined(self, tensor: Tensor, subscripts: tuple[Affine, ...]) -> NormalForm:
+        raise AssertionError("reading")
+
+    def generic(self, form: NormalForm) -> bool:
+        """Whether the form is 0 on a set of measure 0 only, for all sizes and indices."""
+        for monomial in form.terms:
+            if not all(self._generic_factor(atom) for atom, _ in monomial):
+                continue
+            others = [m for m in form.terms if m is not monomial]
+            if not others:
+                return True
+            for tensor in _inputs(monomial):
+                if self._free(tensor) and not any(self._reaches(m, tensor) for m in others):
+                    return True
+        return False
+
+    def _generic_factor(self, atom: Atom) -> bool:
+        match atom:
+            case Integer(value=value):
+                return isinstance(value, Parameter) and value.minimum >= 1
+            case Prime() | Exponential():
+                return True
+            case Variable(tensor=tensor):
+                return self._free(tensor) or self._generic_definition(tensor)
+            case Root(base=base):
+                return self.generic(base)
+            case Summation(indices=indices, factors=factors):
+                # Inputs only: a sum of products of inputs has no terms that cancel.
+                return all(nonnegative(index.extent - 1) for index in indices) and all(
+                    isinstance(inner, Variable) and self._free(inner.tensor) for inner, _ in factors
+                )
+            case _:
+                return False
+
+    def _free(self, tensor: Tensor) -> bool:
+        """An input that takes all values of an interval, bound by no hypothesis."""
+        domain = tensor.domain
+        return (
+            tensor not in self.context.definitions
+            and not domain.values
+            and not domain.integer
+            and (domain.lower is None or domain.lower != domain.upper)
+            and not any(
+                tensor in (*tensors(h.left), *tensors(h.right)) for h in self.context.hypotheses
+            )
+        )
+
+    def _generic_definition(self, tensor: Tensor) -> bool:
+        definition = self.context.definitions.get(tensor)
+        if definition is None:
+            return False
+        if tensor not in self._generic:
+            self._generic[tensor] = False  # a definition in a circle says nothing
+            indices = tuple(self.fresh(index) for index in definition.indices)
+            body = self.defined(tensor, tuple(map(Affine.of, indices)))
+            self._generic[tensor] = self.generic(body)
+        return self._generic[tensor]
+
+    def _reaches(self, monomial: Monomial, tensor: Tensor) -> bool:
+        """Whether the monomial depends on the tensor, also through definitions."""
+        keys = frozenset[str]().union(*(atom.tensors for atom, _ in monomial))
+        if tensor_key(tensor) in keys:
+            return True
+        return any(
+            tensor_key(defined) in keys and self.context.depends(defined, tensor)
+            for defined in self.context.definitions
+        )
+
+
+def _inputs(monomial: Monomial) -> list[Tensor]:
+    """The tensors of entries that are factors, or factors of a sum that is a factor."""
+    found: dict[Tensor, None] = {}
+    for atom, _ in monomial:
+        inside = atom.factors if isinstance(atom, Summation) else ((atom, 1),)
+        for factor, _ in inside:
+            if isinstance(factor, Variable):
+                found[factor.tensor] = None
+    return list(found)

@@ -1,0 +1,95 @@
+"""Integer polynomials: what their declared ranges entail, and canonical conditions on them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import gcd
+
+from derivcheck.expression import Affine, Atom, Index, Parameter
+
+
+@lru_cache(maxsize=1 << 14)
+def nonnegative(value: Affine) -> bool:
+    """Whether value ≥ 0 follows from 0 ≤ index < extent and from the parameters' minima.
+
+    Complete for nothing, sound always: each index is set to the end of its range at which the
+    polynomial is least, then every parameter N to its minimum + N′.
+    """
+    return _nonnegative(value, 8)
+
+
+def _nonnegative(value: Affine, depth: int) -> bool:
+    constant = value.constant
+    if constant is not None:
+        return constant >= 0
+    if depth == 0:
+        return False
+    for atom in value.atoms():
+        if not isinstance(atom, Index):
+            continue
+        slope = value.coefficient(atom)
+        if any(term.count(atom) > 1 for term, _ in value.terms):
+            return False
+        if _nonnegative(slope, depth - 1):
+            end = Affine()
+        elif _nonnegative(-slope, depth - 1):
+            end = atom.extent - 1
+        else:
+            continue
+        return _nonnegative(value.substitute({atom: end}), depth - 1)
+    shifted: dict[Atom, Affine] = {
+        atom: Affine.of(atom) + atom.minimum
+        for atom in value.atoms()
+        if isinstance(atom, Parameter)
+    }
+    if any(isinstance(atom, Index) for atom in value.atoms()):
+        return False
+    return all(coefficient >= 0 for _, coefficient in value.substitute(shifted).terms)
+
+
+def largest(value: Affine) -> Affine | None:
+    """An upper bound without indices, reached by a polynomial monotone in each of them."""
+    for _ in range(16):
+        index = next(value.indices(), None)
+        if index is None:
+            return value
+        slope = value.coefficient(index)
+        if any(term.count(index) > 1 for term, _ in value.terms):
+            return None
+        if nonnegative(slope):
+            value = value.substitute({index: index.extent - 1})
+        elif nonnegative(-slope):
+            value = value.substitute({index: Affine()})
+        else:
+            return None
+    return None
+
+
+def lowest_terms(value: Affine) -> tuple[Affine, int, int]:
+    """(e, g, r) with value = g·e + r, e without a constant, g ≥ 1 as large as can be."""
+    constant = 0
+    rest: list[tuple[tuple[Atom, ...], int]] = []
+    for term, coefficient in value.terms:
+        if term:
+            rest.append((term, coefficient))
+        else:
+            constant = coefficient
+    divisor = gcd(*(coefficient for _, coefficient in rest)) or 1
+    return Affine(tuple((term, c // divisor) for term, c in rest)), divisor, constant
+
+
+def tightened(value: Affine) -> Affine:
+    """The least polynomial that is ≥ 0 where `value` is: 2i − 1 ≥ 0 where i − 1 ≥ 0."""
+    rest, divisor, constant = lowest_terms(value)
+    return rest + constant // divisor
+
+
+def solved(difference: Affine, index: Index) -> Affine | None:
+    """The value of the index at which the difference vanishes, if its coefficient is ±1."""
+    slope = difference.coefficient(index).constant
+    if slope not in (1, -1) or any(term.count(index) > 1 for term, _ in difference.terms):
+        return None
+    rest = difference - Affine.of(index) * slope
+    if index in rest.atoms():
+        return None
+    return rest * -slope

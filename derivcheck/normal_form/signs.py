@@ -1,0 +1,231 @@
+"""Signs that the declarations entail, as sets: which of −, 0 and + a value can have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from derivcheck.expression import (
+    Add,
+    Apply,
+    Count,
+    Delta,
+    Entry,
+    Expression,
+    Guard,
+    Index,
+    Maximum,
+    Multiply,
+    Positive,
+    Power,
+    Product,
+    Rational,
+    Sum,
+    Tensor,
+)
+from derivcheck.normal_form.atoms import (
+    Atom,
+    Equal,
+    Exponential,
+    Extremum,
+    Integer,
+    Monomial,
+    NonNegative,
+    NormalForm,
+    Number,
+    Prime,
+    Root,
+    Scalar,
+    Sign,
+    Summation,
+    Variable,
+    tensor_key,
+)
+from derivcheck.normal_form.integers import nonnegative
+from derivcheck.normal_form.session import Session
+
+NEGATIVE, ZERO, POSITIVE = 1, 2, 4
+ANY = NEGATIVE | ZERO | POSITIVE
+_ONES = (NEGATIVE, ZERO, POSITIVE)
+_VALUES = {NEGATIVE: -1, ZERO: 0, POSITIVE: 1}
+_MASKS = {-1: NEGATIVE, 0: ZERO, 1: POSITIVE}
+_POSITIVE_FUNCTIONS = ("exp", "sigmoid", "softplus", "cosh")
+_ODD_FUNCTIONS = ("tanh", "sinh", "arctan", "erf", "sign")
+
+
+def product_sign(left: int, right: int) -> int:
+    result = 0
+    for a in _ONES:
+        for b in _ONES:
+            if left & a and right & b:
+                result |= _MASKS[_VALUES[a] * _VALUES[b]]
+    return result
+
+
+def sum_sign(left: int, right: int) -> int:
+    if left == ZERO or right == ZERO:
+        return left | right if left == right else (left if right == ZERO else right)
+    both = left | right
+    if both & NEGATIVE and both & POSITIVE:
+        return ANY
+    # One sign only: the sum is 0 only where both may be.
+    return (both & ~ZERO) | (left & right & ZERO)
+
+
+def power_sign(base: int, exponent: Number) -> int:
+    """The sign of base^exponent where it is defined."""
+    if exponent == 0:
+        return POSITIVE
+    if exponent.denominator != 1:
+        base &= ZERO | POSITIVE
+    if exponent < 0:
+        base &= ~ZERO
+    if exponent.denominator == 1 and exponent.numerator % 2 == 0 and base & NEGATIVE:
+        base = (base & ~NEGATIVE) | POSITIVE
+    return base
+
+
+def number_sign(value: Number) -> int:
+    return POSITIVE if value > 0 else NEGATIVE if value < 0 else ZERO
+
+
+@dataclass
+class Signs(Session):
+    """Sign analysis of forms, and of expressions, where squares are still to be seen."""
+
+    known: dict[str, int] = field(default_factory=dict[str, int])
+    _defined: dict[Tensor, int] = field(default_factory=dict[Tensor, int])
+
+    def sign(self, form: NormalForm) -> int:
+        """Which signs the form can have; facts learnt of the expression it came from count."""
+        if not form.terms:
+            return ZERO
+        result = ZERO
+        for monomial, coefficient in form.terms.items():
+            result = sum_sign(result, self.monomial_sign(monomial, coefficient))
+            if result == ANY:
+                break
+        return result & self.known.get(form.key, ANY) or result
+
+    def learn(self, form: NormalForm, mask: int) -> None:
+        """Remember a sign that the written expression shows and its expansion may hide."""
+        if mask != ANY and len(form.terms) > 1:
+            self.known[form.key] = self.known.get(form.key, ANY) & mask or mask
+
+    def monomial_sign(self, monomial: Monomial, coefficient: Number = 1) -> int:
+        result = number_sign(coefficient)
+        for atom, exponent in monomial:
+            result = product_sign(result, power_sign(self.atom_sign(atom), exponent))
+        return result
+
+    def atom_sign(self, atom: Atom) -> int:
+        match atom:
+            case Integer(value=value):
+                minimum = 0 if isinstance(value, Index) else value.minimum
+                return POSITIVE if minimum > 0 else ZERO | POSITIVE
+            case Prime() | Exponential():
+                return POSITIVE
+            case Equal() | NonNegative() | Sign():
+                return ZERO | POSITIVE
+            case Variable(tensor=tensor, subscripts=subscripts):
+                mask = self._tensor_sign(tensor)
+                inside = all(
+                    nonnegative(subscript) and nonnegative(extent - subscript - 1)
+                    for subscript, extent in zip(subscripts, tensor.extents, strict=True)
+                )
+                return mask if inside else mask | ZERO
+            case Summation(indices=indices, factors=factors):
+                mask = self.monomial_sign(factors)
+                filled = all(nonnegative(index.extent - 1) for index in indices)
+                return mask if filled and mask in _ONES else mask | ZERO if mask != ANY else ANY
+            case Root(base=base):
+                return self.sign(base)
+            case Extremum(body=body):
+                return self.sign(body)
+            case Scalar(function=function, arguments=(argument,)) if not function.abstract:
+                if function.name in _POSITIVE_FUNCTIONS:
+                    return POSITIVE
+                if function.name in _ODD_FUNCTIONS:
+                    return self.sign(argument)
+                if function.name == "log":
+                    beyond = NormalForm(dict(argument.terms))
+                    beyond.terms[()] = beyond.terms.get((), 0) - 1
+                    if not beyond.terms[()]:
+                        del beyond.terms[()]
+                    return self.sign(beyond)
+                return ANY
+            case _:
+                return ANY
+
+    def _tensor_sign(self, tensor: Tensor) -> int:
+        if tensor_key(tensor) in self.supposed_positive:
+            return POSITIVE
+        domain = tensor.domain
+        mask = ANY
+        if domain.positive:
+            mask = POSITIVE
+        elif domain.nonnegative:
+            mask = ZERO | POSITIVE
+        elif domain.nonzero:
+            mask = NEGATIVE | POSITIVE
+        if mask != ANY and domain.declared:
+            relation = {POSITIVE: "> 0", ZERO | POSITIVE: "≥ 0"}.get(mask, "≠ 0")
+            self.assume(f"{tensor.name} {relation}")
+        definition = self.context.definitions.get(tensor)
+        if definition is None:
+            return mask
+        if tensor not in self._defined:
+            self._defined[tensor] = ANY  # a definition in a circle says nothing
+            self._defined[tensor] = self.expression_sign(definition.body)
+        return mask & self._defined[tensor] or mask
+
+    def expression_sign(self, expression: Expression) -> int:
+        """The sign of an expression as written, before squares are expanded."""
+        match expression:
+            case Rational(value):
+                return number_sign(value)
+            case Count(value):
+                if nonnegative(value - 1):
+                    return POSITIVE
+                return ZERO | POSITIVE if nonnegative(value) else ANY
+            case Entry(tensor, subscripts):
+                return self.atom_sign(Variable(tensor, subscripts))
+            case Delta() | Guard() | Positive():
+                return ZERO | POSITIVE
+            case Add(terms):
+                result = ZERO
+                for term in terms:
+                    result = sum_sign(result, self.expression_sign(term))
+                return result
+            case Multiply(factors):
+                result = POSITIVE
+                for factor in factors:
+                    result = product_sign(result, self.expression_sign(factor))
+                # A factor written twice is a square.
+                if result == ANY and len(factors) == 2 and factors[0] == factors[1]:
+                    return ZERO | POSITIVE
+                return result
+            case Power(base, Rational(exponent)):
+                return power_sign(self.expression_sign(base), exponent)
+            case Power(base, _):
+                return POSITIVE if self.expression_sign(base) == POSITIVE else ANY
+            case Sum(index, body) | Product(index, body):
+                mask = self.expression_sign(body)
+                if isinstance(expression, Product):
+                    return mask if mask in (POSITIVE, ZERO | POSITIVE) else ANY
+                filled = nonnegative(index.extent - 1)
+                return mask if filled and mask in _ONES else mask | ZERO if mask != ANY else ANY
+            case Maximum(_, _, body):
+                return self.expression_sign(body)
+            case Apply(function, (argument,)) if not function.abstract:
+                if function.name in _POSITIVE_FUNCTIONS:
+                    return POSITIVE
+                if function.name in _ODD_FUNCTIONS:
+                    return self.expression_sign(argument)
+                if function.name in ("relu", "abs"):
+                    mask = self.expression_sign(argument)
+                    if function.name == "abs" and not mask & ZERO:
+                        return POSITIVE
+                    return POSITIVE if mask == POSITIVE else ZERO | POSITIVE
+                return ANY
+            case _:
+                return ANY

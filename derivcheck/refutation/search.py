@@ -1,0 +1,194 @@
+"""The search for a point at which the enclosures of both sides settle a relation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import numpy
+
+from derivcheck.derivation import Link, Reading
+from derivcheck.expression import Domain, Expression, Index, Parameter, Tensor
+from derivcheck.witnesses.ball_arithmetic import (
+    BudgetExceeded,
+    Enclosures,
+    NoValue,
+    Sides,
+    SidesAt,
+    StandIns,
+)
+from derivcheck.witnesses.extents import generic_extents, small_extents
+from derivcheck.witnesses.trial import NO_DOMAINS, REFUTATION_GRID, Point, sample
+
+_GENERIC = 3
+_SMALL = 12
+_INDICES = 8
+_POINTS = 60
+_RUN_SHARE = 8
+"""No single point may take more than this fraction of what is left of the budget."""
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """A point of the domain and values of the free indices at which the relation is settled."""
+
+    point: Point
+    indices: Mapping[Index, int]
+    enclosures: Enclosures
+
+
+@dataclass
+class Budget:
+    """Evaluation steps that are left; `decided` counts the index values that gave a comparison."""
+
+    left: int
+    decided: int = 0
+
+    @property
+    def spent(self) -> bool:
+        return self.left <= 0
+
+
+class Contest:
+    """A link's reading prepared for many points, under every convention that might acquit it.
+
+    Where an entry of a symmetric tensor is differentiated by, both conventions (entries independent
+    or mirrored) must be separated before a point counts.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        reading: Reading,
+        definitions: Mapping[Parameter, Expression],
+        *,
+        seed: int = 0,
+        named: Mapping[str, str] | None = None,
+    ) -> None:
+        self.relation = link.relation
+        self.reading = reading
+        self.definitions = definitions
+
+        def compiled(mirrored: bool) -> Sides:
+            return Sides(
+                reading,
+                off_kinks=link.off_kinks,
+                tolerance=link.tolerance,
+                definitions=definitions,
+                stand_ins=StandIns(seed, named),
+                mirrored=mirrored,
+            )
+
+        self.sides = compiled(False)
+        self._mirrored = compiled(True) if self.sides.mirrors() else None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return self.sides.inputs
+
+    def at(
+        self,
+        point: Point,
+        budget: Budget,
+        generator: numpy.random.Generator | None = None,
+        indices: Mapping[Index, int] | None = None,
+        limit: int = _INDICES,
+    ) -> Separation | None:
+        """The first separation at this point: at the given indices, else at some of all."""
+        share = max(budget.left // _RUN_SHARE, 1)
+        sides = self.sides.at(point, share)
+        mirrored = self._mirrored.at(point, share) if self._mirrored is not None else None
+        choices: Iterator[Mapping[Index, int]]
+        if indices is not None:
+            choices = iter((indices,))
+        else:
+            assert generator is not None
+            choices = iter(list(sides.indices(generator, limit)))
+        try:
+            for chosen in choices:
+                enclosures = self._settled(sides, chosen, budget)
+                if enclosures is None:
+                    continue
+                if mirrored is not None and self._settled(mirrored, chosen, budget) is None:
+                    continue
+                if not sides.lies_in_domain():
+                    return None
+                return Separation(point, chosen, enclosures)
+        except BudgetExceeded:
+            # This point costs too much; a smaller one may still do.
+            return None
+        finally:
+            budget.left -= sides.spent + 1 + (mirrored.spent if mirrored is not None else 0)
+        return None
+
+    def _settled(
+        self, sides: SidesAt, indices: Mapping[Index, int], budget: Budget
+    ) -> Enclosures | None:
+        try:
+            enclosures = sides.enclose(indices, relation=self.relation)
+        except BudgetExceeded:
+            raise
+        except NoValue:
+            return None
+        budget.decided += 1
+        return enclosures if enclosures.settle(self.relation) else None
+
+    def sizes(self, generator: numpy.random.Generator) -> Iterator[dict[Parameter, int]]:
+        """Extents to try, one for each point: telling ones first, then small ones, over again."""
+        hypotheses = self.reading.context.hypotheses
+        parameters = self.sides.parameters
+        generic = generic_extents(
+            parameters, self.inputs, generator, self.definitions, hypotheses, count=_GENERIC
+        )
+        small = [extents for extents in self.small_sizes(_SMALL) if extents not in generic]
+        everything = [*generic, *generic, *small]
+        return islice(cycle(everything), _POINTS)
+
+    def small_sizes(self, limit: int) -> Iterator[dict[Parameter, int]]:
+        hypotheses = self.reading.context.hypotheses
+        yield from small_extents(self.sides.parameters, self.definitions, hypotheses, limit=limit)
+
+
+def separation(
+    contest: Contest,
+    seed: Sequence[int],
+    budget: Budget,
+    domains: Mapping[Tensor, Domain] = NO_DOMAINS,
+) -> Separation | None:
+    """The first point found at which the relation is settled, or None."""
+    generator = numpy.random.default_rng(seed)
+    for number, extents in enumerate(contest.sizes(generator)):
+        if budget.spent:
+            return None
+        # Every other point has small integers: they reach special cases such as 0 and 1.
+        grid = REFUTATION_GRID if number % 2 == 0 else 1
+        point = _sampled(contest, extents, generator, grid, domains)
+        if point is None:
+            continue
+        found = contest.at(point, budget, generator)
+        if found is not None:
+            return found
+    return None
+
+
+def _sampled(
+    contest: Contest,
+    extents: Mapping[Parameter, int],
+    generator: numpy.random.Generator,
+    grid: int,
+    domains: Mapping[Tensor, Domain],
+) -> Point | None:
+    """A point; three attempts, since a hypothesis may reject one."""
+    attempts = (
+        sample(
+            contest.inputs,
+            extents,
+            contest.reading.context,
+            generator,
+            grid=grid,
+            domains=domains,
+        )
+        for _ in range(3)
+    )
+    return next((point for point in islice(attempts, 3) if point is not None), None)

@@ -1,0 +1,1 @@
+"""Witnesses: numerical evidence that shares no arithmetic with the prover."""

@@ -1,0 +1,179 @@
+"""The order of trials: every numerical witness on the closed forms of one derivation."""
+
+# JAX types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import jax
+
+from derivcheck import codegen
+from derivcheck.derivation import Derivation
+from derivcheck.expression import Domain, Parameter, tensors
+from derivcheck.lowering import LoweringError, Program, lower
+from derivcheck.notation import identifier
+from derivcheck.verdict import Evidence, Outcome
+from derivcheck.witnesses.array_trial import Arrays, Forward, Pullback, Trial, trials_of
+from derivcheck.witnesses.autodiff import autodiff
+from derivcheck.witnesses.duality import duality, gradients_by_output, linearity, probes
+from derivcheck.witnesses.finite_differences import finite_differences
+from derivcheck.witnesses.precision import precision, stress_points
+from derivcheck.witnesses.reference import (
+    ReferenceFault,
+    agreement,
+    check_signature,
+    enable_x64,
+    independence,
+    load_reference,
+    observe,
+)
+
+Progress = Callable[[str, int, int], None]
+
+
+def witness(
+    derivation: Derivation,
+    *,
+    trials: int = 3,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float64",
+    progress: Progress | None = None,
+) -> tuple[Evidence, ...]:
+    """What all witnesses say of the closed forms of a registered page, trial by trial.
+
+    Runs the page's Reference block. On the CPU the generated NumPy program is judged, on a GPU (or
+    with `dtype="float32"`) the generated JAX program: always in float64 for the formula and in
+    float32 for the numerics. JAX computes where its configuration says; see `device.claim`. Matrix
+    products in float32 are asked for at the highest precision, so TF32 is not used.
+    """
+    try:
+        program = lower(derivation)
+    except LoweringError as error:
+        note = f"no array program: {error}"
+        return (Evidence("autodiff", Outcome.SKIPPED, note=note),)
+    try:
+        reference, note = _reference(derivation, program)
+    except ReferenceFault as fault:
+        return (_fault(fault, ""),)
+    panel = _Panel(
+        derivation, program, reference, note, on_jax=device == "gpu" or dtype != "float64"
+    )
+    evidence: list[Evidence] = []
+    drawn = list(trials_of(derivation, count=trials, seed=seed))
+    for done, trial in enumerate(drawn):
+        if progress is not None:
+            progress("witnessing", done, len(drawn))
+        try:
+            evidence.extend(panel.judge(trial))
+        except ReferenceFault as fault:
+            evidence.append(_fault(fault, trial.text))
+    if len(drawn) < trials:
+        missing = f"{len(drawn)} of {trials} trials: the constraints leave no other extents"
+        evidence.append(Evidence("trials", Outcome.INCONCLUSIVE, note=missing))
+    return tuple(evidence)
+
+
+def _fault(fault: ReferenceFault, trial: str) -> Evidence:
+    note = f"{fault.message}; {fault.help}".rstrip("; ")
+    return Evidence("reference", Outcome.INCONCLUSIVE, trial=trial, note=note)
+
+
+def _reference(derivation: Derivation, program: Program) -> tuple[Forward | None, str]:
+    """The page's own reference, or None and what stands for it."""
+    if derivation.reference is None:
+        return None, "not independent (no Reference block: the generated forward pass)"
+    forward = load_reference(derivation.reference, allowed=True)
+    names = [identifier(parameter.name) for parameter in derivation.statics]
+    check_signature(forward, program.inputs, names)
+    return forward, ""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    derivation: Derivation
+    program: Program
+    reference: Forward | None
+    note: str
+    on_jax: bool
+
+    def judge(self, trial: Trial) -> list[Evidence]:
+        forward = self.reference or self._generated_reference(trial)
+        note = self.note or independence(forward, trial)
+        pullback = self._pullback(trial, "float64")
+        tangents = probes(trial)
+        observation = observe(forward, trial, tangents)
+        outputs = self._forward(trial)(*trial.inputs)
+        by_output = gradients_by_output(pullback, trial)
+        gradients = [sum(parts[1:], parts[0]) for parts in zip(*by_output, strict=True)]
+        single = self._pullback(trial, "float32")
+        points = list(stress_points(trial, self._movable()))
+        return [
+            agreement(observation, outputs, trial),
+            *autodiff(observation, pullback(trial.inputs, trial.cotangents), trial, note),
+            duality(observation, by_output, tangents, trial),
+            linearity(pullback, trial),
+            finite_differences(self._forward(trial), gradients, tangents, trial),
+            precision(single, pullback, points),
+        ]
+
+    def _numbers(self, statics: Sequence[Parameter], trial: Trial) -> dict[str, int]:
+        return {self.program.numbers[p]: trial.extents[p] for p in statics}
+
+    def _forward(self, trial: Trial) -> Forward:
+        """The generated NumPy forward pass: finite differences need no JAX."""
+        compiled = codegen.load(self.program, "numpy")
+        numbers = self._numbers(self.program.forward.statics, trial)
+        return lambda *inputs, **_: compiled.forward(*inputs, **numbers)[0]
+
+    def _generated_reference(self, trial: Trial) -> Forward:
+        compiled = codegen.load(self.program, "jax")
+        numbers = self._numbers(self.program.forward.statics, trial)
+        return lambda *inputs, **_: compiled.forward(*inputs, **numbers)[0]
+
+    def _pullback(self, trial: Trial, dtype: str) -> Pullback:
+        """Both halves of the generated program as one function of inputs and cotangents."""
+        compiled = codegen.load(self.program, "jax" if self.on_jax else "numpy")
+        numbers = self._numbers(self.program.forward.statics, trial)
+        backward_numbers = self._numbers(self.program.pullback.statics, trial)
+        # A gradient of an input that the page leaves out is not asked for.
+        names = [self.program.inputs[place] for place in trial.differentiated]
+        wanted = [self.program.differentiated.index(name) for name in names]
+
+        def both(inputs: Arrays, cotangents: Arrays) -> tuple[object, ...]:
+            _, residuals = compiled.forward(*inputs, **numbers)
+            found = compiled.pullback(residuals, tuple(cotangents), **backward_numbers)
+            return tuple(found[place] for place in wanted)
+
+        if not self.on_jax:
+            return both
+        compiled_both = jax.jit(both)
+
+        def on_device(inputs: Arrays, cotangents: Arrays) -> tuple[object, ...]:
+            with enable_x64(dtype == "float64"), jax.default_matmul_precision("highest"):
+                return cast("tuple[object, ...]", compiled_both(tuple(inputs), tuple(cotangents)))
+
+        return on_device
+
+    def _movable(self) -> list[bool]:
+        """Of each differentiated input, whether it may be any real number."""
+        tied = {
+            tensor
+            for hypothesis in self.derivation.context.hypotheses
+            for side in (hypothesis.left, hypothesis.right)
+            for tensor in tensors(side)
+        }
+        return [
+            tensor not in tied and not tensor.symmetric and _unbounded(tensor.domain)
+            for tensor in self.derivation.inputs
+            if tensor in self.derivation.gradients
+        ]
+
+
+def _unbounded(domain: Domain) -> bool:
+    return domain.lower is None and domain.upper is None and not domain.values

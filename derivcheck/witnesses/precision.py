@@ -1,0 +1,135 @@
+"""The pullback in float32 against the same formula in float64: digits lost, and overflow.
+
+This judges the numerics of the generated program, not the formula. Each program is fed with inputs
+that float32 represents, so that the difference is the program's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy
+from numpy.typing import NDArray
+
+from derivcheck.verdict import Evidence, Outcome
+from derivcheck.witnesses.array_trial import TINY, Pullback, Trial, Values, as_arrays, magnitude
+
+UNIT = 2.0**-24
+"""Half the distance from 1 to the next float32: the relative error of one rounding."""
+LARGEST = float(numpy.finfo(numpy.float32).max)
+ALLOWANCE = 256.0
+"""How many roundings an entry may be off: about 2.4 of float32's 7.2 digits."""
+INHERENT = 16.0
+"""How many times what the gradient itself moves by when its inputs are rounded once."""
+PERTURBATIONS = 3
+
+LOGIT = 1e4
+NEARLY_CONSTANT = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class StressPoint:
+    """A trial with one input replaced, and what is hard about it."""
+
+    name: str
+    trial: Trial
+
+
+def stress_points(trial: Trial, movable: Sequence[bool]) -> Iterator[StressPoint]:
+    """The trial itself, then each array at ±1e4 and nearly constant in rows.
+
+    `movable` says of each differentiated input whether it may be any real number.
+    """
+    yield StressPoint("generic", trial)
+    for position, place in enumerate(trial.differentiated):
+        array, label = trial.inputs[place], trial.labels[position]
+        if array.ndim < 1 or not movable[position]:
+            continue
+        huge = numpy.copysign(LOGIT, array) * (1 + array / (64 * max(magnitude(array), 1.0)))
+        flat = array[..., :1] + NEARLY_CONSTANT * (array - array[..., :1])
+        yield StressPoint(f"{label} = ±1e4", _with(trial, place, huge))
+        yield StressPoint(f"{label} constant up to 1e-4", _with(trial, place, flat))
+
+
+def _with(trial: Trial, place: int, array: Values) -> Trial:
+    inputs = (*trial.inputs[:place], array, *trial.inputs[place + 1 :])
+    return replace(trial, inputs=inputs)
+
+
+def precision(single: Pullback, double: Pullback, points: Sequence[StressPoint]) -> Evidence:
+    """The worst of the stress points: float32 arrays through `single`, float64 through `double`.
+
+    An entry may be off by `ALLOWANCE` roundings of the gradient's magnitude, and by `INHERENT`
+    times what the gradient itself moves by when every input moves by one rounding: what the problem
+    loses is not held against the program. Where the true gradient is finite in float32 and the
+    program's is not, it overflowed.
+    """
+    worst = Evidence("precision", Outcome.SKIPPED, note="no stress points")
+    share = -1.0
+    for point in points:
+        found = _at(single, double, point)
+        if found.outcome is Outcome.FAILED and found.error is None:
+            return found
+        ratio = (found.error or 0.0) / (found.bound or 1.0)
+        if ratio > share:
+            worst, share = found, ratio
+    return worst
+
+
+def digits_lost(error: float) -> float:
+    """Decimal digits of float32 that a scaled error leaves wrong."""
+    return float(numpy.log10(max(error / UNIT, 1.0)))
+
+
+def _at(single: Pullback, double: Pullback, point: StressPoint) -> Evidence:
+    trial = _rounded(point.trial)
+    with numpy.errstate(all="ignore"):
+        truth = as_arrays(double(trial.inputs, trial.cotangents))
+        short = as_arrays(single(_short(trial.inputs), _short(trial.cotangents)))
+        moved = [
+            as_arrays(double(_perturbed(trial, seed), trial.cotangents))
+            for seed in range(PERTURBATIONS)
+        ]
+    error, bound, share = 0.0, ALLOWANCE * UNIT, -1.0
+    for position, (mine, true) in enumerate(zip(short, truth, strict=True)):
+        representable = numpy.isfinite(true) & (numpy.abs(true) <= LARGEST)
+        if not numpy.all(numpy.isfinite(mine[representable])):
+            note = f"overflow in {trial.labels[position]} at {point.name}"
+            return Evidence("precision", Outcome.FAILED, None, bound, trial.text, note)
+        scale = max(magnitude(true[representable]), trial.floor, float(TINY))
+        inherent = max(magnitude((each[position] - true)[representable]) for each in moved)
+        found = magnitude((mine - true)[representable]) / scale
+        allowed = ALLOWANCE * UNIT + INHERENT * inherent / scale
+        if not found / allowed <= share:
+            error, bound, share = found, allowed, found / allowed
+    outcome = Outcome.MET if error <= bound else Outcome.FAILED
+    note = f"at {point.name}" if outcome is Outcome.FAILED else ""
+    return Evidence("precision", outcome, error, bound, trial.text, note)
+
+
+def _short(arrays: Sequence[Values]) -> tuple[Any, ...]:
+    return tuple(array.astype(numpy.float32) for array in arrays)
+
+
+def _round(array: Values) -> Values:
+    short: NDArray[numpy.float32] = array.astype(numpy.float32)
+    return short.astype(numpy.float64)
+
+
+def _rounded(trial: Trial) -> Trial:
+    return replace(
+        trial,
+        inputs=tuple(map(_round, trial.inputs)),
+        cotangents=tuple(map(_round, trial.cotangents)),
+    )
+
+
+def _perturbed(trial: Trial, seed: int) -> tuple[Values, ...]:
+    """The inputs, every entry moved by one rounding of float32 in a random direction."""
+    generator = trial.generator(100 + seed)
+    return tuple(
+        array * (1 + UNIT * generator.choice((-1.0, 1.0), size=array.shape))
+        for array in trial.inputs
+    )

@@ -1,0 +1,308 @@
+"""Brute force with mpmath at 50 digits: do the two sides of a reading differ?
+
+It shares nothing with the prover or the ball evaluator: sums are loops, derivatives are central
+differences of the operand with one entry moved, definitions are evaluated entry by entry. Only
+`trial.sample` is common ground, and it draws points rather than computing with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy
+from mpmath import mp, mpf
+
+from derivcheck.derivation import Reading
+from derivcheck.expression import (
+    Add,
+    Affine,
+    Apply,
+    Context,
+    Count,
+    Delta,
+    Derivative,
+    Entry,
+    Expression,
+    Function,
+    Guard,
+    Index,
+    Maximum,
+    Multiply,
+    Parameter,
+    Positive,
+    Power,
+    Product,
+    Rational,
+    Sum,
+    Tensor,
+)
+from derivcheck.witnesses.trial import (
+    NO_EXTENTS,
+    complete_extents,
+    inputs_of,
+    parameters_needed,
+    sample,
+)
+
+DIGITS = 50
+STEP = mpf(10) ** -9
+"""Of the central differences of order 4: truncation near 1e-36, cancellation near 1e-41."""
+
+DISTINCT = mpf(10) ** -14
+"""Relative distance above which two sides count as different: far above every error here."""
+
+SIZES = 4
+CHOICES = 5
+PATIENCE = 40
+
+
+class Undefined(Exception):
+    """No value at this point."""
+
+
+def differs(
+    reading: Reading,
+    seed: int = 0,
+    *,
+    definitions: Mapping[Parameter, Expression] = NO_EXTENTS,
+) -> bool | None:
+    """Whether the sides differ at some of the points tried; None if none had both sides defined."""
+    generator = numpy.random.default_rng([seed, 1729])
+    context = reading.context
+    sides = (reading.left, reading.right)
+    inputs = inputs_of(sides, context)
+    parameters = parameters_needed(
+        sides, context, definitions, [index.extent for index in reading.indices]
+    )
+    compared = 0
+    with mp.workdps(DIGITS):
+        for extents in _sizes(parameters, context, definitions, generator):
+            point = sample(inputs, extents, context, generator)
+            if point is None:
+                continue
+            values = {
+                tensor: {
+                    place: mpf(array[place].numerator) / array[place].denominator
+                    for place in numpy.ndindex(array.shape)
+                }
+                for tensor, array in point.exact.items()
+            }
+            for indices in _choices(reading.indices, extents, generator):
+                world = World(context, extents, values)
+                try:
+                    left = world.value(reading.left, indices)
+                    right = world.value(reading.right, indices)
+                except (Undefined, ZeroDivisionError, OverflowError, ValueError):
+                    continue
+                compared += 1
+                scale = max(abs(left), abs(right), mpf(10) ** -12)
+                if abs(left - right) > DISTINCT * scale:
+                    return True
+    return False if compared else None
+
+
+def _sizes(
+    parameters: tuple[Parameter, ...],
+    context: Context,
+    definitions: Mapping[Parameter, Expression],
+    generator: numpy.random.Generator,
+) -> Iterator[dict[Parameter, int]]:
+    """Sizes from 1 to 4, the first of them 2 and 3 throughout."""
+    found = 0
+    for attempt in range(PATIENCE):
+        choices = (2, 3) if attempt < PATIENCE // 8 else (1, 2, 2, 3, 3, 4)
+        chosen = {p: int(generator.choice(choices)) - (p.minimum == 0) for p in parameters}
+        complete = complete_extents(chosen, definitions, context.hypotheses)
+        if complete is not None:
+            yield complete
+            found += 1
+        if found == SIZES:
+            return
+
+
+def _choices(
+    free: tuple[Index, ...], extents: Mapping[Parameter, int], generator: numpy.random.Generator
+) -> list[dict[Index, int]]:
+    ranges = [range(_whole(index.extent, extents, {})) for index in free]
+    everything = [dict(zip(free, values, strict=True)) for values in product(*ranges)]
+    kept = generator.permutation(len(everything))[:CHOICES]
+    return [everything[int(n)] for n in kept]
+
+
+def _whole(value: Affine, extents: Mapping[Parameter, int], indices: Mapping[Index, int]) -> int:
+    return value.evaluate({**extents, **indices})
+
+
+Place = tuple[Tensor, tuple[int, ...]]
+
+
+@dataclass
+class World:
+    """Everything that has a value: sizes, inputs, and the entries that a derivative has moved."""
+
+    context: Context
+    extents: Mapping[Parameter, int]
+    inputs: Mapping[Tensor, Mapping[tuple[int, ...], mpf]]
+    moved: tuple[tuple[Place, mpf], ...] = ()
+    memo: dict[tuple[Place, tuple[tuple[Place, mpf], ...]], mpf] = field(default_factory=dict)
+
+    def value(self, expression: Expression, indices: Mapping[Index, int]) -> mpf:
+        match expression:
+            case Rational(number):
+                return mpf(number.numerator) / number.denominator
+            case Count(affine):
+                return mpf(self.whole(affine, indices))
+            case Entry(tensor, subscripts):
+                return self.entry(tensor, tuple(self.whole(s, indices) for s in subscripts))
+            case Delta(left, right):
+                return mpf(self.whole(left, indices) == self.whole(right, indices))
+            case Guard(affine):
+                return mpf(self.whole(affine, indices) >= 0)
+            case Positive(argument):
+                return mpf(self.value(argument, indices) > 0)
+            case Add(terms):
+                return mp.fsum(self.value(term, indices) for term in terms)
+            case Multiply(factors):
+                return self.product(factors, indices)
+            case Power(base, exponent):
+                return _power(self.value(base, indices), self.value(exponent, indices))
+            case Apply(function, arguments):
+                return _apply(function, [self.value(a, indices) for a in arguments])
+            case Sum(index, body):
+                return mp.fsum(self.value(body, i) for i in self.over((index,), indices))
+            case Product(index, body):
+                return mp.fprod(self.value(body, i) for i in self.over((index,), indices))
+            case Maximum(bound, where, body):
+                inside = [i for i in self.over(bound, indices) if self.value(where, i) != 0]
+                if not inside:
+                    raise Undefined("a maximum over nothing")
+                return max(self.value(body, i) for i in inside)
+            case Derivative(operand, variable):
+                place = tuple(self.whole(s, indices) for s in variable.subscripts)
+                return self.slope(operand, (variable.tensor, place), indices)
+
+    def whole(self, affine: Affine, indices: Mapping[Index, int]) -> int:
+        return _whole(affine, self.extents, indices)
+
+    def over(
+        self, bound: tuple[Index, ...], indices: Mapping[Index, int]
+    ) -> Iterator[dict[Index, int]]:
+        ranges = [range(self.whole(index.extent, indices)) for index in bound]
+        for values in product(*ranges):
+            yield {**indices, **dict(zip(bound, values, strict=True))}
+
+    def product(self, factors: tuple[Expression, ...], indices: Mapping[Index, int]) -> mpf:
+        """Conditions first: where one of them is 0 the rest need not be defined."""
+        conditions = [f for f in factors if _is_condition(f)]
+        result = mpf(1)
+        for condition in conditions:
+            result *= self.value(condition, indices)
+            if result == 0:
+                return result
+        for factor in factors:
+            if not _is_condition(factor):
+                result *= self.value(factor, indices)
+        return result
+
+    def entry(self, tensor: Tensor, place: tuple[int, ...]) -> mpf:
+        sizes = [self.whole(extent, {}) for extent in tensor.extents]
+        if not all(0 <= n < size for n, size in zip(place, sizes, strict=True)):
+            return mpf(0)
+        if tensor in self.inputs:
+            value = self.inputs[tensor][place]
+        else:
+            value = self.defined(tensor, place)
+        return value + sum(amount for key, amount in self.moved if key == (tensor, place))
+
+    def defined(self, tensor: Tensor, place: tuple[int, ...]) -> mpf:
+        # An entry that was moved is a variable: its own definition does not see the move.
+        others = tuple(move for move in self.moved if move[0] != (tensor, place))
+        key = ((tensor, place), others)
+        if key not in self.memo:
+            definition = self.context.definitions.get(tensor)
+            if definition is None:
+                raise Undefined(tensor.name)
+            inner = World(self.context, self.extents, self.inputs, others, self.memo)
+            at = dict(zip(definition.indices, place, strict=True))
+            self.memo[key] = inner.value(definition.body, at)
+        return self.memo[key]
+
+    def slope(self, operand: Expression, variable: Place, indices: Mapping[Index, int]) -> mpf:
+        """The central difference of order 4 in one entry."""
+
+        def moved(steps: int) -> mpf:
+            moves = (*self.moved, (variable, steps * STEP))
+            return World(self.context, self.extents, self.inputs, moves).value(operand, indices)
+
+        return (moved(-2) - 8 * moved(-1) + 8 * moved(1) - moved(2)) / (12 * STEP)
+
+
+def _is_condition(expression: Expression) -> bool:
+    """A delta, a guard, [x > 0], or one minus such a thing."""
+    match expression:
+        case Delta() | Guard() | Positive():
+            return True
+        case Add(terms):
+            return any(not isinstance(t, Rational) for t in terms) and all(
+                isinstance(t, Rational) or _is_condition(t) for t in terms
+            )
+        case Multiply(factors):
+            return any(not isinstance(f, Rational) for f in factors) and all(
+                isinstance(f, Rational) or _is_condition(f) for f in factors
+            )
+        case _:
+            return False
+
+
+def _power(base: mpf, exponent: mpf) -> mpf:
+    if exponent == int(exponent):
+        if base == 0 and exponent < 0:
+            raise Undefined("a division by 0")
+        return base ** int(exponent)
+    if base < 0 or (base == 0 and exponent < 0):
+        raise Undefined("a root of a negative number")
+    return base**exponent
+
+
+def _apply(function: Function, arguments: list[mpf]) -> mpf:
+    if function.abstract:
+        return _abstract(function, arguments)
+    match function.name, arguments:
+        case "log", [x] if x <= 0:
+            raise Undefined("a logarithm")
+        case "sigmoid", [x]:
+            return 1 / (1 + mp.exp(-x))
+        case "softplus", [x]:
+            return mp.log(1 + mp.exp(x))
+        case "relu", [x]:
+            return max(x, mpf(0))
+        case "abs", [x]:
+            return abs(x)
+        case "sign", [x]:
+            return mpf(mp.sign(x))
+        case "arctan", [x]:
+            return mp.atan(x)
+        case "max", [x, y]:
+            return max(x, y)
+        case "min", [x, y]:
+            return min(x, y)
+        case ("exp" | "log" | "tanh" | "sin" | "cos" | "sinh" | "cosh" | "erf") as name, [x]:
+            return getattr(mp, name)(x)
+        case _:
+            raise Undefined(f"the function {function.name}")
+
+
+def _abstract(function: Function, arguments: list[mpf]) -> mpf:
+    """Waves whose frequencies come from the name, so that every derivative is known."""
+    first, last = function.name.encode()[0], function.name.encode()[-1]
+    total = mpf(0)
+    for number, x in enumerate(arguments):
+        frequency = mpf(3 + first % 5 + number) / 4
+        phase = mpf(last % 7 + 1) / 5 + function.order * mp.pi / 2
+        total += frequency**function.order * mp.sin(frequency * x + phase)
+        total += mpf(1) / 2**function.order * mp.exp(x / 2)
+    if len(arguments) > 1:
+        total += mp.sin(mp.fsum(arguments))
+    return total

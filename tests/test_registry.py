@@ -1,0 +1,94 @@
+"""The names that are registered, and what a wrong one is answered."""
+
+from pathlib import Path
+
+import pytest
+
+from derivcheck import registry
+
+# Pinned: a page that gets lost, or one that appears by accident, shows here.
+NAMES = (
+    "bias",
+    "conv2d",
+    "cross_entropy",
+    "layernorm",
+    "linear",
+    "log_softmax",
+    "lstm_cell",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy",
+    "tanh",
+)
+
+
+def test_names_are_pinned():
+    assert registry.names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_page_has_a_title_and_a_first_sentence(name):
+    summary = registry.summary(name)
+    assert summary.name == name
+    assert summary.title
+    assert summary.sentence.endswith(".")
+    assert "\n" not in summary.sentence
+    assert summary.tags
+
+
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [
+        ("layer_norm", "layernorm"),
+        ("LayerNorm", "layernorm"),
+        ("lstm", "lstm_cell"),
+        ("conv", "conv2d"),
+    ],
+)
+def test_unknown_name_says_the_nearest(wrong, nearest):
+    with pytest.raises(registry.UnknownName) as caught:
+        registry.source(wrong)
+    assert caught.value.nearest[0] == nearest
+    assert str(caught.value).startswith(f"no derivation is called '{wrong}'; nearest: {nearest}")
+
+
+def test_unknown_name_without_neighbours_points_to_the_list():
+    with pytest.raises(registry.UnknownName, match="derivcheck list"):
+        registry.summary("zzz")
+
+
+@pytest.mark.parametrize("name", ["../README", "/etc/passwd", "", ".", "layernorm.md"])
+def test_a_path_is_no_name(name):
+    with pytest.raises(registry.UnknownName):
+        registry.path(name)
+
+
+def test_source_is_named_relative_to_the_working_directory(monkeypatch, tmp_path):
+    pages = registry.directory()
+    monkeypatch.chdir(pages.parent)
+    assert registry.source("layernorm").path == f"{pages.name}/layernorm.md"
+    monkeypatch.chdir(tmp_path)
+    assert registry.source("layernorm").path == str(pages / "layernorm.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# T\n\nOne. Two.\n", ("T", "One.", ())),
+        (
+            "---\ntitle: F\ntags: [a, b]\n---\n# T\n\nOne\nline. Two.\n",
+            ("F", "One line.", ("a", "b")),
+        ),
+        ("---\ntitle: [\n---\n# T\n\n## Notation\n", ("T", "", ())),
+        ("---\ntitle: 3\ntags: no list\n---\nOne.\n", ("page", "One.", ())),
+        ("", ("page", "", ())),
+    ],
+    ids=["plain", "front matter", "broken front matter", "odd front matter", "empty"],
+)
+def test_summaries_are_read_from_text(monkeypatch, tmp_path: Path, text, expected):
+    (tmp_path / "page.md").write_text(text)
+    monkeypatch.setattr(registry, "directory", lambda: tmp_path)
+    monkeypatch.setattr(registry, "names", lambda: ("page",))
+    summary = registry.summary("page")
+    assert (summary.title, summary.sentence, summary.tags) == expected
