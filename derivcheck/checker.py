@@ -20,6 +20,9 @@ from derivcheck.verdict import Evidence, Judgement, Outcome, Verdict
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) as work proceeds."""
 
+NUMERICS = frozenset({"precision"})
+"""Witnesses that judge how a formula is computed: they cannot contradict its proof."""
+
 SETTLED = frozenset({Verdict.PROVED, Verdict.AGREES})
 WRONG = frozenset({Verdict.REFUTED, Verdict.ILL_FORMED})
 
@@ -187,7 +190,9 @@ def run_derivation(
     evidence = witness(
         derivation, trials=trials, seed=seed, device=device, dtype=dtype, progress=progress
     )
-    failed = any(each.outcome is Outcome.FAILED for each in evidence)
+    failed = any(
+        each.outcome is Outcome.FAILED and each.witness not in NUMERICS for each in evidence
+    )
     proved = all(
         judgement is not None and judgement.verdict is Verdict.PROVED
         for form in derivation.gradients.values()
@@ -214,7 +219,9 @@ def _status(checked: Checked) -> int:
     verdicts = {each.judgement.verdict for each in checked.judged if each.judgement is not None}
     if verdicts & WRONG or any(each.outcome is Outcome.FAILED for each in checked.evidence):
         return FOUND_WRONG
-    if any(d.code == "nothing-judged" for d in checked.diagnostics):
+    if checked.derivation is None or any(
+        diagnostic.code == "nothing-judged" for diagnostic in checked.diagnostics
+    ):
         return NOT_JUDGED
     if checked.strict and (verdicts - SETTLED or _short_of_proved(checked)):
         return NOT_JUDGED

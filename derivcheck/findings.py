@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, cast
 from derivcheck.derivation import Item, Kind
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.notation import unicode_name
-from derivcheck.verdict import Counterexample, Judgement, Outcome, Verdict
+from derivcheck.source import Span
+from derivcheck.verdict import Counterexample, Evidence, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
     from derivcheck.checker import Checked, Judged
@@ -42,8 +43,32 @@ def findings(checked: Checked) -> tuple[Diagnostic, ...]:
         # The reading is a note of the finding already.
         if each.code != "reading" or each.span not in judged_places
     )
+    found.extend(_disagreement(checked))
     distinct = {(each.span, each.code): each for each in reversed(found)}
     return tuple(sorted(distinct.values(), key=lambda each: (each.span, each.code)))
+
+
+def _disagreement(checked: Checked) -> list[Diagnostic]:
+    """What the witnesses of `run` hold against the closed forms, as one message about the page."""
+    failed = [each for each in checked.evidence if each.outcome is Outcome.FAILED]
+    if not failed:
+        return []
+    code, message = "witness-disagrees", "a numerical witness disagrees with a closed form"
+    help = "a claim that is not proved, the reference code, or both are wrong"
+    if checked.contradicted:
+        code, message = "proof-contradicted", "a numerical witness contradicts a proof"
+        help = "one of the two is wrong, and both are derivcheck's: please report this page"
+    lines = tuple((each.witness, _observation(each)) for each in failed)
+    return [Diagnostic(Severity.ERROR, code, message, Span(0, 0), lines, help)]
+
+
+def _observation(evidence: Evidence) -> str:
+    held = f"error {_digits(evidence.error)}, bound {_digits(evidence.bound)}"
+    return "; ".join(each for each in (evidence.trial, held, evidence.note) if each)
+
+
+def _digits(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}"
 
 
 def _finding(judged: Judged) -> Diagnostic | None:

@@ -214,6 +214,14 @@ def _undecided(link: Link, proof: Proof, points: _Points) -> Judgement:
 
 def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) -> Judgement:
     """A counterexample convicts, unless it rests on what the page leaves open."""
+    if refutation.natural_domain:
+        return Judgement(
+            Verdict.UNDECIDED,
+            "natural-domain",
+            f"it fails only outside {refutation.natural_domain}",
+            counterexample=refutation.counterexample,
+            help=f"declare {refutation.natural_domain}",
+        )
     if link.unknown and refutation.rests_on_unknown:
         names = ", ".join(unicode_name(tensor.name) for tensor in link.unknown)
         return Judgement(
@@ -222,14 +230,6 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
             f"it does not hold for arbitrary {names}, of which the page says nothing",
             counterexample=refutation.counterexample,
             help=f"define or declare {names} before this line",
-        )
-    if refutation.natural_domain:
-        return Judgement(
-            Verdict.UNDECIDED,
-            "natural-domain",
-            f"it fails only outside {refutation.natural_domain}",
-            counterexample=refutation.counterexample,
-            help=f"declare {refutation.natural_domain}",
         )
     reading = link.readings[0]
     stray = [i.name for i in free_indices(reading.right) if i not in free_indices(reading.left)]

@@ -81,10 +81,10 @@ def repairs(reading: Reading, difference: Expression | None = None) -> Iterator[
     right = reading.right
     places = list(_places(right, reading.indices))
     terms = [p for p in places if p.path == () or isinstance(_parent(right, p), Add)]
-    yield Repair(negate(right), "the sign of the right side is changed")
+    yield Repair(_negated(right), "the sign of the right side is changed")
     for place in terms:
         if place.path:
-            changed = _replaced(right, place.path, negate(place.node))
+            changed = _replaced(right, place.path, _negated(place.node))
             yield Repair(changed, f"the sign of {text(place.node)} is changed")
     for place in terms:
         yield from _factors(reading, place)
@@ -218,6 +218,13 @@ def _replaced(expression: Expression, path: tuple[int, ...], new: Expression) ->
 
 
 # --- edits ----------------------------------------------------------------------------------------
+
+
+def _negated(expression: Expression) -> Expression:
+    """The negative, without a double sign where the author wrote one."""
+    if isinstance(expression, Multiply) and isinstance(expression.factors[0], Rational):
+        return multiply(Rational(-expression.factors[0].value), *expression.factors[1:])
+    return negate(expression)
 
 
 def _factors(reading: Reading, place: _Place) -> Iterator[Repair]:

@@ -199,9 +199,9 @@ def _seen(observations: Iterable[Evidence]) -> str:
 
 
 def _bound(bound: float | None) -> str:
-    """A bound of one digit was set by us; any other is an estimate made on this machine."""
+    """A bound of one digit was set by us; any other was estimated for this trial and machine."""
     short = f"{bound or 0.0:.0e}"
-    return f"≤ {short}" if float(short) == bound else "within its own estimate"
+    return f"≤ {short}" if float(short) == bound else "within its own bound"
 
 
 # --- code, replay, index ------------------------------------------------------------------------

@@ -52,6 +52,7 @@ class Point:
     context: Context = field(default_factory=Context)
     entries: dict[tuple[Tensor, tuple[int, ...]], mpf] = field(default_factory=dict)
     largest: int = 3
+    smallest: int = 1
 
     def size(self, affine: Affine, indices: Mapping[Index, int] | None = None) -> int:
         values: dict = dict(indices or {})
@@ -63,7 +64,7 @@ class Point:
     def parameter(self, parameter: Parameter) -> int:
         if parameter not in self.parameters:
             random = Random(f"{self.seed} {parameter.name}")
-            self.parameters[parameter] = random.randint(max(1, parameter.minimum), self.largest)
+            self.parameters[parameter] = random.randint(self.smallest, self.largest)
         return self.parameters[parameter]
 
     def entry(self, tensor: Tensor, place: tuple[int, ...]) -> mpf:

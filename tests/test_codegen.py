@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from layers import LAYERS, at, index, tensor
+from expression_layers import LAYERS, at, index, tensor
 from syrupy.assertion import SnapshotAssertion
 from test_lowering import (
     BACKENDS,
-    CASES,
+    CONVOLUTIONS,
     compiled,
     derivation,
     derivation_of,
@@ -74,7 +74,7 @@ def test_source_is_stable_byte_by_byte(name: str) -> None:
 
 def test_the_numpy_backend_does_not_import_jax() -> None:
     script = (
-        "import sys; from layers import LAYERS; from derivcheck.codegen import load;"
+        "import sys; from expression_layers import LAYERS; from derivcheck.codegen import load;"
         "from derivcheck.lowering import lower; from derivcheck.derivation import Derivation;"
         "l = LAYERS['bias']();"
         "d = Derivation('bias', '', '', tuple(l.inputs), tuple(l.outputs), l.cotangents,"
@@ -92,7 +92,7 @@ def test_the_numpy_backend_does_not_import_jax() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "statics"), [case for case in CASES if case[0] in ("conv2d", "lstm_cell", "layernorm")]
+    ("name", "statics"), [("conv2d", CONVOLUTIONS[0]), ("lstm_cell", {}), ("layernorm", {})]
 )
 def test_the_wrapped_layer_differentiates_by_the_pullback(
     name: str, statics: dict[str, int]

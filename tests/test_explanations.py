@@ -24,6 +24,7 @@ WITHOUT_EXAMPLE = {
     "proved",
     "ambiguous",
     "budget",
+    "witness-disagrees",
     "proof-contradicted",
     "unreadable",
     "invalid-utf8",

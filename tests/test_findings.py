@@ -47,6 +47,16 @@ def test_fault_of_an_item_without_judgement_is_reported():
     assert findings(checked) == (fault,)
 
 
+def test_a_witness_that_disagrees_is_loud():
+    failed = replace(SOUND.evidence[0], outcome=Outcome.FAILED, error=0.25, note="worst for X")
+    (said,) = findings(replace(SOUND, evidence=(*SOUND.evidence, failed)))
+    assert (said.severity, said.code) == (Severity.ERROR, "witness-disagrees")
+    observed = "S=2 M=3 seed=0; error 0.25, bound 1e-12; worst for X"
+    assert said.notes == (("autodiff", observed),)
+    (said,) = findings(replace(SOUND, evidence=(failed,), contradicted=True))
+    assert said.code == "proof-contradicted"
+
+
 def test_tally():
     assert tally(FAULTY) == "3 claims: 1 proved, 1 undecided, 1 refuted"
     assert tally(SOUND) == "1 claim: 1 proved"

@@ -30,7 +30,7 @@ def test_an_unread_page_is_reported_as_a_failure():
 def test_pages_print_bounds_and_no_measurements():
     text = report.page(SOUND)
     assert "| autodiff | ≤ 1e-12: met | ≤ 1e-12: met | independent |" in text
-    assert "| finite differences | within its own estimate: met | inconclusive |" in text
+    assert "| finite differences | within its own bound: met | inconclusive |" in text
     assert not re.search(r"\d\.\d+e-\d", text)
     assert "/" not in text.replace("</", "").replace("../", "").replace("derivations/", "")
 

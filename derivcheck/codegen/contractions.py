@@ -206,7 +206,7 @@ def _transposed_convolution(array: Fold, printer: Operands) -> Code | None:
     turned = ", ".join("::-1" if index in offsets else ":" for index in kernel.axes)
     windows = array.windows
     # Not `lhs_dilation`: XLA's simplifier for CPUs aborts on a dilated operand under a reversed
-    # kernel (jax 0.10, 3×6 inputs under a 3×2 kernel with stride 2); an operand padded before is safe.
+    # kernel (jax 0.10, 3×6 inputs, a 3×2 kernel, stride 2); one that is padded before is safe.
     spread = call(
         "spread",
         printer.code(incoming).text,

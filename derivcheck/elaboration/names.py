@@ -124,7 +124,7 @@ def looks_like_gradient(name: str) -> bool:
     """Whether a new name is one that the field gives to gradients: `\\bar{X}`, `\\delta^{l}`,
     `dW`."""
     return name.startswith((r"\bar{", r"\delta", r"\nabla")) or (
-        len(name) >= 2 and name[0] == "d"
+        name.startswith("d") and (len(name) == 2 or name.startswith("d\\"))
     )
 
 

@@ -42,6 +42,7 @@ CODES: Mapping[str, str] = {
     "vacuous": "there is no point at which both sides are defined",
     # beside a verdict
     "reading": "the equation is proved under a reading that is not the plain one",
+    "witness-disagrees": "a numerical witness disagrees with a closed form that is not proved",
     "proof-contradicted": "a proof and a witness contradict each other: a defect of derivcheck",
     # the document as a whole
     "unreadable": "the file cannot be opened",

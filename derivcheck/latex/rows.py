@@ -32,6 +32,13 @@ class Line:
 
     tokens: list[Token]
     barriers: set[int] = field(default_factory=set[int])
+    # Brackets that the rows so far have left open.
+    open: int = 0
+
+    def join(self, row: Sequence[Token]) -> None:
+        closing, opening = _unmatched(row)
+        self.open = max(0, self.open - closing) + opening
+        self.tokens.extend(row)
 
 
 def first_words(token: Token) -> list[str]:
@@ -53,7 +60,8 @@ def lines(tokens: list[Token]) -> list[Line]:
             continue
         before = joined[-1] if joined else None
         if before is None or not _continues(content, row, before):
-            joined.append(Line(list(content)))
+            joined.append(Line([]))
+            joined[-1].join(content)
         elif content[0].kind is Kind.RELATION:
             if (
                 before.tokens[-1].kind is Kind.RELATION
@@ -61,9 +69,10 @@ def lines(tokens: list[Token]) -> list[Line]:
             ):
                 before.tokens.pop()
             before.barriers.add(len(before.tokens))
-            before.tokens.extend(content)
+            before.open = 0
+            before.join(content)
         else:
-            before.tokens.extend(content)
+            before.join(content)
     return joined
 
 
@@ -74,34 +83,37 @@ def _continues(content: Sequence[Token], row: Row, before: Line) -> bool:
         return True
     if last is not None and last.kind in _OPERATING | {Kind.RELATION}:
         return True
-    relation = has_relation(content)
+    relation = first_relation(content) is not None
     if first.kind in _OPERATING:
         return row.led or not relation
     if first.kind in {Kind.TEXT, Kind.BREAK}:
         return False
     if relation:
         return False
-    return row.led or _open(before)
+    return row.led or before.open > 0
 
 
-def has_relation(tokens: Sequence[Token]) -> bool:
-    """Whether a relation stands outside all brackets."""
+def first_relation(tokens: Sequence[Token]) -> str | None:
+    """The first relation sign outside all brackets."""
     found = pairs(tokens)
     at = 0
     while at < len(tokens):
         if tokens[at].kind is Kind.RELATION:
-            return True
+            return tokens[at].text
         at = found.get(at, at) + 1
-    return False
+    return None
 
 
-def _open(line: Line) -> bool:
-    found = pairs(line.tokens, line.barriers)
-    at, unmatched = 0, False
-    while at < len(line.tokens):
-        unmatched = unmatched or (line.tokens[at].kind is Kind.OPEN and at not in found)
+def _unmatched(tokens: Sequence[Token]) -> tuple[int, int]:
+    """How many brackets of a row only close, and how many only open, outside those that pair."""
+    found = pairs(tokens)
+    at = closing = opening = 0
+    while at < len(tokens):
+        if at not in found:
+            closing += tokens[at].kind is Kind.CLOSE
+            opening += tokens[at].kind is Kind.OPEN
         at = found.get(at, at) + 1
-    return unmatched
+    return closing, opening
 
 
 def _rows(tokens: list[Token]) -> list[Row]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, auto
 
 from derivcheck.latex.brackets import pairs
-from derivcheck.latex.rows import COLUMN, Line, first_words, has_relation, is_condition
+from derivcheck.latex.rows import COLUMN, Line, first_relation, first_words, is_condition
 from derivcheck.latex.tokens import Kind, Token
 from derivcheck.latex.vocabulary import CONNECTIVES
 from derivcheck.source import Span
@@ -21,8 +21,9 @@ class Clause:
     """Tokens of one statement; a condition in words makes its relations no claims."""
 
     tokens: list[Token]
-    barriers: set[int] = field(default_factory=set[int])
-    condition: Span | None = None
+    barriers: set[int]
+    condition: Span | None
+    relates: bool
 
 
 class _Cut(IntEnum):
@@ -43,6 +44,9 @@ class _Fragment:
     # The words or the quantifier that make this a condition on what stands before it.
     heading: Token | None = None
     barriers: set[int] = field(default_factory=set[int])
+    # Its first relation outside brackets, and that of the list of fragments it begins.
+    sign: str | None = None
+    upcoming: str | None = None
 
 
 def clauses(line: Line) -> list[Clause]:
@@ -78,15 +82,15 @@ def clauses(line: Line) -> list[Clause]:
             continue
         if conditional and fragment.cut is _Cut.COMMA:
             # `for i = 1, …, N` goes on; `a = b if x > 0, c = d` may be meant under the condition.
-            if has_relation(tokens):
+            if fragment.sign:
                 restriction = current.condition if current else None
-                current = Clause(list(tokens), fragment.barriers, restriction or leading)
+                current = Clause(list(tokens), fragment.barriers, restriction or leading, True)
                 done.append(current)
             continue
-        if current is None or _starts(current, fragment, fragments[number + 1 :]):
+        if current is None or _starts(current, fragment):
             if current is not None and fragment.cut >= _Cut.SPACE and _is_label(tokens):
                 continue
-            current = Clause(list(tokens), fragment.barriers, leading)
+            current = Clause(list(tokens), fragment.barriers, leading, bool(fragment.sign))
             conditional = False
             done.append(current)
         elif not _is_label(tokens) or fragment.cut is _Cut.COMMA:
@@ -94,33 +98,24 @@ def clauses(line: Line) -> list[Clause]:
                 current.tokens.append(fragment.comma)
             shift = len(current.tokens)
             current.tokens.extend(tokens)
+            current.relates = current.relates or bool(fragment.sign)
             current.barriers |= {shift + at for at in fragment.barriers}
     return [trimmed for clause in done if (trimmed := _trim(clause)).tokens]
 
 
-def _starts(current: Clause, fragment: _Fragment, rest: Sequence[_Fragment]) -> bool:
+def _starts(current: Clause, fragment: _Fragment) -> bool:
     """Whether a fragment begins a statement of its own after `current`."""
     first, last = fragment.tokens[0], current.tokens[-1]
     if fragment.comma is None and (first.kind in _JOINS or last.kind in _JOINS):
         return False
-    if not has_relation(current.tokens):
+    if not current.relates:
         return fragment.comma is not None and fragment.cut >= _Cut.SPACE
-    if has_relation(fragment.tokens):
-        return True
-    if fragment.cut is _Cut.COLUMN:
+    if fragment.sign or fragment.cut is _Cut.COLUMN:
         return True
     if fragment.cut is _Cut.SPACE:
         return fragment.comma is not None
     # `a = b, i, j \in S`: the list belongs to what follows it.
-    following = next(
-        (after for after in rest if after.cut is not _Cut.COMMA or _relates(after)), None
-    )
-    return following is not None and following.cut is _Cut.COMMA and _relates(following, r"\in")
-
-
-def _relates(fragment: _Fragment, sign: str | None = None) -> bool:
-    relations = [token for token in fragment.tokens if token.kind is Kind.RELATION]
-    return bool(relations) and (sign is None or relations[0].text == sign)
+    return fragment.upcoming == r"\in"
 
 
 def _restricts(heading: Token, tokens: Sequence[Token]) -> bool:
@@ -193,6 +188,12 @@ def _fragments(line: Line) -> list[_Fragment]:
             )
             at = end
         at += 1
+    following: _Fragment | None = None
+    for fragment in reversed(fragments):
+        fragment.sign = first_relation(fragment.tokens)
+        if following is not None and following.cut is _Cut.COMMA:
+            fragment.upcoming = following.sign or following.upcoming
+        following = fragment
     return fragments
 
 

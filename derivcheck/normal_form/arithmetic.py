@@ -139,6 +139,7 @@ class Arithmetic(Signs):
 
     def entry(self, variable: Variable) -> NormalForm:
         """An entry with the guards of its zero extension."""
+        self.check_name(variable.tensor)
         result = self.of_atom(variable)
         for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
             result = self.multiply(result, self.within(subscript, extent))
@@ -274,6 +275,11 @@ class Arithmetic(Signs):
         if len(base.terms) == 1:
             ((monomial, coefficient),) = base.terms.items()
             return self._monomial_power(monomial, coefficient, exponent)
+        if isinstance(exponent, int) and (size := _two_valued(base)) is not None:
+            # (1 − 2g)² is 1 for an indicator g
+            outside = scaled(constant(1), self._rational_power(size, exponent))
+            inside = scaled(base, divided(1, size)) if exponent % 2 else constant(1)
+            return self.multiply(outside, inside)
         if isinstance(exponent, int) and exponent > 0:
             if exponent > _LARGEST_EXPONENT:
                 raise BudgetExceeded(f"a sum to the power {exponent} is not expanded")
@@ -380,7 +386,8 @@ class Arithmetic(Signs):
         inside = NormalForm(rest)
         expanded = self._expanded(inside)
         self._inherit(base, expanded, pulled, number)
-        if expanded is not inside:
+        signed = whole and bool(pulled) and _two_valued(expanded) is not None
+        if expanded is not inside or signed:
             outside = NormalForm({sort(pulled): number})
             return self.multiply(self.power(outside, e), self.power(expanded, e))
         mask = self.sign(inside)
@@ -443,6 +450,17 @@ def pivot_index(atom: Equal) -> tuple[Index, Affine] | None:
         return None
     _, index, value = max(choices, key=lambda choice: choice[0])
     return index, value
+
+
+def _two_valued(form: NormalForm) -> Number | None:
+    """c, if the form is c·(1 − 2g) for an indicator g."""
+    size = form.terms.get((), 0)
+    others = [(m, c) for m, c in form.terms.items() if m]
+    if not size or len(others) != 1:
+        return None
+    monomial, coefficient = others[0]
+    idempotent = all(isinstance(atom, INDICATORS) and k > 0 for atom, k in monomial)
+    return size if idempotent and coefficient == -2 * size else None
 
 
 def _expands(root: Root, exponent: Number) -> bool:

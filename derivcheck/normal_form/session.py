@@ -91,7 +91,6 @@ class Session:
             case Integer(value=value):
                 return _affine_indices((Affine.of(value),)), frozenset()
             case Variable(tensor=tensor, subscripts=subscripts):
-                self._check_name(tensor)
                 return _affine_indices(subscripts), frozenset((tensor_key(tensor),))
             case Equal(difference=value) | NonNegative(value=value):
                 return _affine_indices((value,)), frozenset()
@@ -114,7 +113,7 @@ class Session:
             case _:
                 return frozenset(), frozenset()
 
-    def _check_name(self, tensor: Tensor) -> None:
+    def check_name(self, tensor: Tensor) -> None:
         """Text names a tensor by name and scope; two tensors must not share them."""
         if self._tensors.setdefault(tensor_key(tensor), tensor) != tensor:
             raise Unprovable(f"two different tensors are called {tensor.name}")

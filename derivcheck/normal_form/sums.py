@@ -176,6 +176,7 @@ class Sums(Functions):
     def entry(self, variable: Variable) -> NormalForm:
         if not self.rules:
             return super().entry(variable)
+        self.check_name(variable.tensor)
         result = self.ruled(variable)
         for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
             result = self.multiply(result, self.within(subscript, extent))

@@ -62,10 +62,7 @@ def natural_domain(contest: Contest, tensors: Sequence[Tensor], seed: int, budge
 
 def _holds(contest: Contest, domains: Mapping[Tensor, Domain], seed: int, steps: int) -> bool:
     budget = Budget(steps)
-    return (
-        separation(contest, [seed, 2], budget, domains) is None
-        and budget.decided >= _ENOUGH
-    )
+    return separation(contest, [seed, 2], budget, domains) is None and budget.decided >= _ENOUGH
 
 
 def natural_function(

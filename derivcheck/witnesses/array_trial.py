@@ -100,7 +100,7 @@ def trial_at(derivation: Derivation, point: Point, seed: int) -> Trial:
         f"{sizes} seed={seed}".strip(),
         seed,
         tuple(point.values[tensor] for tensor in derivation.inputs),
-        tuple(mixed(point.values[derivation.cotangents[output]]) for output in derivation.outputs),
+        tuple(mixed(point.values[cotangent_of(derivation, o)]) for o in derivation.outputs),
         tuple(with_gradient),
         tuple(unicode_name(derivation.inputs[n].name) for n in with_gradient),
         {identifier(p.name): point.extents[p] for p in derivation.statics},

@@ -18,7 +18,7 @@ from derivcheck.expression import Domain, Parameter, tensors
 from derivcheck.lowering import LoweringError, Program, lower
 from derivcheck.notation import identifier
 from derivcheck.verdict import Evidence, Outcome
-from derivcheck.witnesses.array_trial import Arrays, Forward, Pullback, Trial, trials_of
+from derivcheck.witnesses.array_trial import Arrays, Forward, Pullback, Trial, as_arrays, trials_of
 from derivcheck.witnesses.autodiff import autodiff
 from derivcheck.witnesses.duality import duality, gradients_by_output, linearity, probes
 from derivcheck.witnesses.finite_differences import finite_differences
@@ -110,12 +110,12 @@ class _Panel:
         observation = observe(forward, trial, tangents)
         outputs = self._forward(trial)(*trial.inputs)
         by_output = gradients_by_output(pullback, trial)
-        gradients = [sum(parts[1:], parts[0]) for parts in zip(*by_output, strict=True)]
+        gradients = as_arrays(pullback(trial.inputs, trial.cotangents))
         single = self._pullback(trial, "float32")
         points = list(stress_points(trial, self._movable()))
         return [
             agreement(observation, outputs, trial),
-            *autodiff(observation, pullback(trial.inputs, trial.cotangents), trial, note),
+            *autodiff(observation, gradients, trial, note),
             duality(observation, by_output, tangents, trial),
             linearity(pullback, trial),
             finite_differences(self._forward(trial), gradients, tangents, trial),

@@ -1,0 +1,103 @@
+"""Machine edits of every claim: what differs is never proved, what does not is never refuted.
+
+A sample runs by default; all of it by `pytest tests/test_mutants.py -m slow -s`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import pytest
+
+from derivcheck import registry
+from derivcheck.verdict import Verdict
+from tests.mutants import Edit, mutants, rewritings
+from tests.mutation import Claim, Tally, claims, neighbours, verdict
+from tests.oracle import differs
+
+SAMPLE = 29
+"""One edit in so many runs by default; a prime, so that every kind of edit is met."""
+
+ACQUITTED = (Verdict.PROVED, Verdict.AGREES)
+CONVICTED = (Verdict.REFUTED, Verdict.ILL_FORMED)
+
+
+def wrong_edits(name: str) -> Iterator[tuple[Claim, Edit]]:
+    for claim in claims(name):
+        offered = neighbours(claim.derivation)
+        for edit in mutants(claim.source.text, claim.side, offered):
+            yield claim, edit
+
+
+def true_edits(name: str) -> Iterator[tuple[Claim, Edit]]:
+    for claim in claims(name):
+        for edit in rewritings(claim.source.text, claim.side):
+            yield claim, edit
+
+
+def judge_wrong(edits: Iterable[tuple[Claim, Edit]]) -> Tally:
+    tally = Tally()
+    for claim, edit in edits:
+        item, derivation = claim.edited(edit)
+        found = verdict(item, derivation)
+        if found is None or item.link is None or not item.link.readings:
+            tally.counts["not an equality", found.value if found else "none"] += 1
+            continue
+        wrong = differs(item.link.readings[0], seed=1)
+        said = {True: "differs", False: "does not differ", None: "undefined"}[wrong]
+        tally.counts[said, found.value] += 1
+        if (wrong and found in ACQUITTED) or (wrong is False and found in CONVICTED):
+            tally.broken.append(f"{claim.described(edit)}: {said}, but {found.value}")
+        elif wrong and found not in CONVICTED:
+            tally.open.append(f"{claim.described(edit)}: {found.value}")
+    return tally
+
+
+def judge_true(edits: Iterable[tuple[Claim, Edit]]) -> Tally:
+    tally = Tally()
+    for claim, edit in edits:
+        item, derivation = claim.edited(edit)
+        found = verdict(item, derivation)
+        assert found is not None, claim.described(edit)
+        tally.counts["true rewriting", found.value] += 1
+        if found in CONVICTED:
+            tally.broken.append(f"{claim.described(edit)}: {found.value}")
+        elif found is not Verdict.PROVED:
+            tally.open.append(f"{claim.described(edit)}: {found.value}")
+    return tally
+
+
+def report(name: str, tally: Tally) -> None:
+    print(f"\n{name}", *tally.lines(), *tally.open, sep="\n  ")
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_sample_of_wrong_edits(name: str) -> None:
+    tally = judge_wrong(islice(wrong_edits(name), len(name), None, SAMPLE))
+    assert tally.counts
+    assert not tally.broken, "\n".join(tally.broken)
+    assert not tally.open, "\n".join(tally.open)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_sample_of_true_rewritings(name: str) -> None:
+    tally = judge_true(islice(true_edits(name), 0, None, SAMPLE // 4))
+    assert tally.counts
+    assert not tally.broken, "\n".join(tally.broken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.names())
+def test_all_wrong_edits(name: str) -> None:
+    tally = judge_wrong(wrong_edits(name))
+    report(name, tally)
+    assert not tally.broken, "\n".join(tally.broken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", registry.names())
+def test_all_true_rewritings(name: str) -> None:
+    tally = judge_true(true_edits(name))
+    report(name, tally)
+    assert not tally.broken, "\n".join(tally.broken)
