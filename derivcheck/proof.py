@@ -25,6 +25,7 @@ from derivcheck.normal_form import (
 from derivcheck.normal_form.atoms import (
     Atom,
     Exponential,
+    NonNegative,
     Root,
     Scalar,
     Sign,
@@ -67,6 +68,10 @@ def prove(
     if _too_deep(reading.left) or _too_deep(reading.right):
         return Proof(False, f"nested more than {_DEEPEST} deep", (), 0, None)
     attempt = _attempted(reading, off_kinks, steps)
+    if not attempt.closed and not attempt.fault and attempt.has_guards():
+        # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
+        again = _attempted(reading, off_kinks, steps, complement_guards=True)
+        attempt = again if again.closed else attempt
     session = attempt.session
     if attempt.closed:
         return Proof(True, "", tuple(session.assumptions), session.steps, None)
@@ -80,9 +85,19 @@ def prove(
 
 
 def _attempted(
-    reading: Reading, off_kinks: bool, steps: int, positive: frozenset[str] = frozenset()
+    reading: Reading,
+    off_kinks: bool,
+    steps: int,
+    positive: frozenset[str] = frozenset(),
+    complement_guards: bool = False,
 ) -> _Attempt:
-    session = Normaliser(reading.context, off_kinks, steps, supposed_positive=positive)
+    session = Normaliser(
+        reading.context,
+        off_kinks,
+        steps,
+        supposed_positive=positive,
+        complement_guards=complement_guards,
+    )
     attempt = _Attempt(session, reading)
     try:
         attempt.run()
@@ -131,6 +146,17 @@ class _Attempt:
         if not self.unused:
             return ""
         return f"the hypothesis {self.unused[0]} cannot be used for rewriting"
+
+    def has_guards(self) -> bool:
+        """Whether a guard is left in what did not vanish."""
+        stack = [] if self.difference is None else list(self.difference.atoms())
+        while stack:
+            atom = stack.pop()
+            if isinstance(atom, NonNegative):
+                return True
+            if isinstance(atom, Summation):
+                stack.extend(inner for inner, _ in atom.factors)
+        return False
 
     def run(self) -> None:
         session, reading = self.session, self.reading

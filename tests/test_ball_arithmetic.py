@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 from oracle import DIGITS, World
 from oracle import Undefined as Nowhere
-from random_expressions import CONTEXT, A, M, N, a, at, b, derivatives, expressions, i, j, x
+from random_expressions import CONTEXT, SMOOTH, A, M, N, a, at, b, derivatives, expressions, i, j, x
 
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
@@ -129,6 +129,29 @@ def test_gradients_of_the_layers_are_enclosed_by_their_closed_forms(name):
     evidence = ball_evidence(CLAIMS[name], off_kinks=True)
     assert evidence.outcome is Outcome.MET, evidence
     assert evidence.error < 1e-30
+
+
+def _named(name, v):
+    match name:
+        case "sigmoid":
+            return 1 / (1 + mp.exp(-v))
+        case "softplus":
+            return mp.log(1 + mp.exp(v))
+        case "arctan":
+            return mp.atan(v)
+        case _:
+            return getattr(mp, name)(v)
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, "log", "cosh"])
+@pytest.mark.parametrize("value", ["0.6875", "1.5"])
+def test_every_function_and_its_slopes_are_those_of_mpmath(name, value):
+    expression = apply(name, T)
+    with mp.workdps(DIGITS):
+        for order in range(3):
+            expected = mp.diff(lambda v: _named(name, v), mpf(value), order)
+            assert contains(ball_of(expression, scalar(value)), mp.nstr(expected, 30), 1e-20)
+            expression = Derivative(expression, T)
 
 
 # --- semantics ------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 from entrywise import Point, Undefined, close
+from expression_layers import POSITIVE, ZERO_ONE, at, index, tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from expression_layers import POSITIVE, ZERO_ONE, at, index, tensor
 
 from derivcheck.expression import (
     ONE,

@@ -26,6 +26,7 @@ from derivcheck.expression import (
     Expression,
     Guard,
     Hypothesis,
+    Index,
     Maximum,
     Parameter,
     Positive,
@@ -359,6 +360,20 @@ def test_guards_know_the_ranges() -> None:
     assert proved(Guard(Affine.of(N) - i - 1), ONE)
     assert not proved(Guard(Affine.of(N) - i - 2), ONE)
     assert not proved(Guard(Affine.of(i) - j), ONE)
+
+
+def test_a_guard_and_its_complement_cover_everything() -> None:
+    """Σ_j [j ≤ i] x_j + Σ_j [j > i] x_j = Σ_j x_j; with [j < i] the entry at i is missing."""
+
+    def part(condition: Expression, k: Index) -> Expression:
+        return multiply(condition, at(X, k))
+
+    lower = sum_over("k", N, lambda k: part(guard(Affine.of(i) - k), k))
+    upper = sum_over("k", N, lambda k: part(guard(Affine.of(k) - i - 1), k))
+    strict = sum_over("k", N, lambda k: part(guard(Affine.of(i) - k - 1), k))
+    every = sum_over("k", N, lambda k: at(X, k))
+    assert proved(add(lower, upper), every)
+    assert not proved(add(strict, upper), every)
 
 
 # --- what is said when a proof stays open ---------------------------------------------------------

@@ -26,7 +26,7 @@ OUTPUT = re.compile(r"\boutputs?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
 COTANGENT = re.compile(r"\bcotangents?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
 CONTINUES = re.compile(r"^\s*(?:,|and|,\s*and)?\s*$", re.IGNORECASE)
 HYPOTHESIS = re.compile(
-    r"\b(?:with|where|such that|so that|satisfying|assum(?:e|ing)(?: that)?|given(?: that)?|suppose(?: that)?)"
+    r"\b(?:with|where|such that|so that|satisfying|(?:assume|assuming|given|suppose)(?: that)?)"
     r"(?:\s+(?:each|every|all|for))?[\s:,]*$",
     re.IGNORECASE,
 )

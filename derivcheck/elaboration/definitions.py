@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.functions import FUNCTIONS
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import (
     is_transpose,
@@ -22,7 +23,7 @@ from derivcheck.elaboration.scope import (
     UnreadMeaning,
 )
 from derivcheck.elaboration.state import PageState, Same
-from derivcheck.elaboration.terms import FUNCTIONS, Translator
+from derivcheck.elaboration.terms import Translator
 from derivcheck.expression import (
     Affine,
     Definition,
@@ -78,9 +79,7 @@ class DefinitionReader:
             case _:
                 return None
 
-    def _parse_differential(
-        self, node: Node
-    ) -> tuple[str, tuple[Node, ...], Node | None] | None:
+    def _parse_differential(self, node: Node) -> tuple[str, tuple[Node, ...], Node | None] | None:
         """`dW_{nm}`, as code calls a gradient; only where `d` is no number and W is an array."""
         match node:
             case syntax.Symbol(name):
@@ -161,7 +160,8 @@ class DefinitionReader:
         if known is not None and not known.defined and self._mentions(right, name):
             return False  # a declared symbol in terms of itself: an identity, not a definition
         if isinstance(known.meaning if known else None, ParameterMeaning):
-            assert known is not None and isinstance(known.meaning, ParameterMeaning)
+            assert known is not None
+            assert isinstance(known.meaning, ParameterMeaning)
             return known.meaning.parameter not in self.page.extents and not known.defined
         if known is None or not known.defined or isinstance(known.meaning, UnreadMeaning):
             return True
@@ -295,7 +295,8 @@ class DefinitionReader:
             if not self.page.sizes.unify(index.extent, extent):
                 raise Fault(
                     "extent-mismatch",
-                    f"the index {index.name} runs over another extent than this axis of {tensor.name}",
+                    f"the index {index.name} runs over another extent than this axis of "
+                    f"{tensor.name}",
                     span,
                     "use another letter, or declare both axes with one extent",
                 )

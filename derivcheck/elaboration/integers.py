@@ -231,7 +231,8 @@ class IntegerReader:
             if index is not None and not self._fits(index, extent):
                 raise Fault(
                     "extent-mismatch",
-                    f"the index {index.name} runs over another extent than this axis of {tensor.name}",
+                    f"the index {index.name} runs over another extent than this axis of "
+                    f"{tensor.name}",
                     item.span,
                     "use another letter, or declare both axes with one extent",
                 )

@@ -8,12 +8,13 @@ from fractions import Fraction
 
 from derivcheck import syntax
 from derivcheck.derivation import Link, Reading
+from derivcheck.elaboration.choices import Choices
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.scope import TensorMeaning
 from derivcheck.elaboration.state import PageState
-from derivcheck.elaboration.terms import Choices, Translator, has_subscripts
+from derivcheck.elaboration.terms import Translator, has_subscripts
 from derivcheck.expression import (
     Affine,
     Context,

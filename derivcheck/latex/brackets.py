@@ -15,6 +15,7 @@ _STRICT_CLOSE = {
     Kind.RIGHT: Kind.LEFT,
     Kind.END: Kind.BEGIN,
 }
+_BRACKETING = STRICT_OPEN | set(_STRICT_CLOSE) | {Kind.OPEN, Kind.CLOSE, Kind.COMMA}
 # How far down an unbalanced bracket looks for its partner before it counts as unmatched.
 _REACH = 8
 
@@ -34,6 +35,8 @@ def pairs(tokens: Sequence[Token], barriers: Collection[int] = ()) -> dict[int, 
         kind = token.kind
         if index in barriers and not strict:
             soft[0].clear()
+        if kind not in _BRACKETING:
+            continue
         if kind in STRICT_OPEN:
             strict.append(index)
             counts[kind] += 1

@@ -11,6 +11,11 @@ from derivcheck.latex.vocabulary import FUNCTIONS, PLAIN_CALLS
 
 _ONES = frozenset({r"\mathbb{1}", r"\mathbb{I}", "1", "I"})
 
+_BY_INITIAL = {
+    initial: [name for name in PLAIN_CALLS if name[0] == initial]
+    for initial in sorted({name[0] for name in PLAIN_CALLS})
+}
+
 
 def digits(reader: Reader, _: Token) -> syntax.Node:
     return _one(reader, reader.position) or numeral(reader)
@@ -52,13 +57,12 @@ def _bounded(reader: Reader) -> bool:
 def _plain_call(reader: Reader) -> str | None:
     """`log(`, `tanh(` in plain letters that stand together, directly before a bracket."""
     tokens, start = reader.tokens, reader.position
-    for name in PLAIN_CALLS:
+    for name in _BY_INITIAL.get(tokens[start].text, ()):
         stop = start + len(name)
         if (
             stop < reader.end
             and tokens[stop].kind in BRACKETS
             and not tokens[stop].spaced
-            and tokens[start].text == name[0]
             and "".join(t.text for t in tokens[start:stop]) == name
             and not any(t.spaced for t in tokens[start + 1 : stop])
         ):

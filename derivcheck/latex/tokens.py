@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import NamedTuple
 
 from derivcheck.latex.vocabulary import IGNORED_WITH_ARGUMENT, TAKES_ARGUMENT, TEXTS
 from derivcheck.source import Span
 
 
-class Kind(Enum):
+class Kind(IntEnum):
     """What a token is to the grammar; `scan` makes the first five, `spell` the rest."""
 
     COMMAND = auto()

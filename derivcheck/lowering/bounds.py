@@ -29,7 +29,7 @@ def surely_nonnegative(value: Affine) -> bool:
 
 
 def surely_positive(value: Affine) -> bool:
-    return True
+    return surely_nonnegative(value - 1)
 
 
 def surely_within(value: Affine, extent: Affine) -> bool:

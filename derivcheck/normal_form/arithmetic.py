@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, gcd, lcm
 
-from derivcheck.expression import Affine, Function, Index, Parameter
+from derivcheck.expression import Affine, Function, Parameter
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -22,14 +22,12 @@ from derivcheck.normal_form.atoms import (
     Scalar,
     Sign,
     Variable,
-    affine_text,
     monomial_text,
 )
-from derivcheck.normal_form.integers import lowest_terms, nonnegative, solved, tightened
+from derivcheck.normal_form.integers import lowest_terms, nonnegative, prime_factors, tightened
 from derivcheck.normal_form.session import BudgetExceeded, Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO, Signs, product_sign
 
-_TRIAL_DIVISION = 10_000
 _LARGEST_EXPONENT = 256
 _SINE = Function("sin")
 
@@ -118,7 +116,11 @@ class Arithmetic(Signs):
             return constant(1)
         if nonnegative(-value - 1):
             return constant(0)
-        return self.of_atom(NonNegative(tightened(value)))
+        value = tightened(value)
+        if self.complement_guards and lowest_terms(value)[2] < 0:
+            # Of e and −e − 1 exactly one has a constant ≥ 0, whatever its indices are called.
+            return subtracted(constant(1), self.of_atom(NonNegative(-value - 1)))
+        return self.of_atom(NonNegative(value))
 
     def within(self, value: Affine, extent: Affine) -> NormalForm:
         index = value.index
@@ -373,17 +375,7 @@ class Arithmetic(Signs):
         orientation = leading_orientation(base) or _plain_orientation(base)
         if whole and orientation < 0:
             number = -number
-        rest: dict[Monomial, Number] = {}
-        for monomial, coefficient in base.terms.items():
-            factors = dict(monomial)
-            for atom, k in pulled.items():
-                remaining = factors.get(atom, 0) - k
-                if remaining:
-                    factors[atom] = remaining
-                else:
-                    factors.pop(atom, None)
-            rest[sort(factors)] = divided(coefficient, number)
-        inside = NormalForm(rest)
+        inside = _quotient(base, pulled, number)
         expanded = self._expanded(inside)
         self._inherit(base, expanded, pulled, number)
         signed = whole and bool(pulled) and _two_valued(expanded) is not None
@@ -401,6 +393,12 @@ class Arithmetic(Signs):
             parts.append(self._numeric_power(number, e))
         parts.append(NormalForm({((self.intern(Root(inside, primitive)), e),): 1}))
         return self.multiply_all(parts)
+
+    def without_content(
+        self, form: NormalForm, content: dict[Atom, Number], number: Number
+    ) -> NormalForm:
+        """The form divided by factors of all its terms."""
+        return self._expanded(_quotient(form, content, number))
 
     def _expanded(self, form: NormalForm) -> NormalForm:
         """The form with the roots expanded that a division has left under a whole power."""
@@ -439,17 +437,18 @@ class Arithmetic(Signs):
         return number, lowest
 
 
-def pivot_index(atom: Equal) -> tuple[Index, Affine] | None:
-    """The index that a delta between free indices eliminates, and its value: the last by name."""
-    choices = [
-        (affine_text(Affine.of(index), {}), index, value)
-        for index in atom.free
-        if (value := solved(atom.difference, index)) is not None
-    ]
-    if not choices:
-        return None
-    _, index, value = max(choices, key=lambda choice: choice[0])
-    return index, value
+def _quotient(form: NormalForm, content: dict[Atom, Number], number: Number) -> NormalForm:
+    rest: dict[Monomial, Number] = {}
+    for monomial, coefficient in form.terms.items():
+        factors = dict(monomial)
+        for atom, k in content.items():
+            remaining = factors.get(atom, 0) - k
+            if remaining:
+                factors[atom] = remaining
+            else:
+                factors.pop(atom, None)
+        rest[sort(factors)] = divided(coefficient, number)
+    return NormalForm(rest)
 
 
 def _two_valued(form: NormalForm) -> Number | None:
@@ -474,20 +473,3 @@ def _boolean(atom: Variable) -> bool:
 def _plain_orientation(form: NormalForm) -> int:
     last = max(form.terms, key=lambda monomial: monomial_text(monomial, {}))
     return 1 if form.terms[last] > 0 else -1
-
-
-def prime_factors(value: int) -> Sequence[tuple[int, int]]:
-    """Primes with multiplicities; a cofactor beyond trial division counts as a prime."""
-    found: list[tuple[int, int]] = []
-    divisor = 2
-    while divisor * divisor <= value and divisor <= _TRIAL_DIVISION:
-        multiplicity = 0
-        while value % divisor == 0:
-            value //= divisor
-            multiplicity += 1
-        if multiplicity:
-            found.append((divisor, multiplicity))
-        divisor += 1
-    if value > 1:
-        found.append((value, 1))
-    return found

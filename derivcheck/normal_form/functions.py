@@ -10,8 +10,6 @@ from derivcheck.normal_form.arithmetic import (
     added,
     constant,
     leading_orientation,
-    pivot_index,
-    prime_factors,
     scaled,
     sort,
     subtracted,
@@ -29,8 +27,10 @@ from derivcheck.normal_form.atoms import (
     Scalar,
     Sign,
     Tower,
+    affine_text,
 )
 from derivcheck.normal_form.generic import Generic
+from derivcheck.normal_form.integers import prime_factors, solved
 from derivcheck.normal_form.session import Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE
 
@@ -132,7 +132,7 @@ class Functions(Generic):
         number, shared = self._content(argument)
         positive = {a: k for a, k in shared.items() if self.atom_sign(a) == POSITIVE}
         outside = NormalForm({sort(positive): number})
-        inside = self.multiply(argument, self.power(outside, -1))
+        inside = self.without_content(argument, positive, number)
         mask = self.known.get(argument.key)
         if mask is not None:
             self.learn(inside, mask)
@@ -227,10 +227,13 @@ class Functions(Generic):
         return self.of_atom(Sign(argument))
 
     def _without_positive_content(self, argument: NormalForm) -> NormalForm:
-        number, shared = self._content(argument)
-        pulled = {a: k for a, k in shared.items() if self.atom_sign(a) == POSITIVE}
-        outside = NormalForm({sort(pulled): number})
-        return self.multiply(argument, self.power(outside, -1))
+        while True:
+            number, shared = self._content(argument)
+            pulled = {a: k for a, k in shared.items() if self.atom_sign(a) == POSITIVE}
+            argument = self.without_content(argument, pulled, number)
+            # A division that expands a root may lay open new content.
+            if not pulled:
+                return argument
 
     def _never_exceeds(self, term: tuple[Monomial, Number]) -> bool:
         monomial, coefficient = term
@@ -300,7 +303,7 @@ class Functions(Generic):
     def _pivot(self, form: NormalForm, done: set[Atom]) -> tuple[Atom, Index, Affine] | None:
         for atom, exponent in _only_term(form):
             if isinstance(atom, Equal) and exponent > 0 and atom not in done:
-                choice = pivot_index(atom)
+                choice = _pivot_index(atom)
                 if choice is not None:
                     return atom, *choice
         return None
@@ -314,3 +317,16 @@ def indicates(atom: Atom, exponent: Number) -> bool:
 def _only_term(form: NormalForm) -> Monomial:
     (monomial,) = form.terms
     return monomial
+
+
+def _pivot_index(atom: Equal) -> tuple[Index, Affine] | None:
+    """The index that a delta between free indices eliminates, and its value: the last by name."""
+    choices = [
+        (affine_text(Affine.of(index), {}), index, value)
+        for index in atom.free
+        if (value := solved(atom.difference, index)) is not None
+    ]
+    if not choices:
+        return None
+    _, index, value = max(choices, key=lambda choice: choice[0])
+    return index, value

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import gcd
 
 from derivcheck.expression import Affine, Atom, Index, Parameter
+
+_TRIAL_DIVISION = 10_000
 
 
 @lru_cache(maxsize=1 << 14)
@@ -93,3 +96,20 @@ def solved(difference: Affine, index: Index) -> Affine | None:
     if index in rest.atoms():
         return None
     return rest * -slope
+
+
+def prime_factors(value: int) -> Sequence[tuple[int, int]]:
+    """Primes with multiplicities; a cofactor beyond trial division counts as a prime."""
+    found: list[tuple[int, int]] = []
+    divisor = 2
+    while divisor * divisor <= value and divisor <= _TRIAL_DIVISION:
+        multiplicity = 0
+        while value % divisor == 0:
+            value //= divisor
+            multiplicity += 1
+        if multiplicity:
+            found.append((divisor, multiplicity))
+        divisor += 1
+    if value > 1:
+        found.append((value, 1))
+    return found

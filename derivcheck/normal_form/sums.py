@@ -301,7 +301,7 @@ class Sums(Functions):
             a: k for a, k in shared.items() if a.free.isdisjoint(bound) and self.atom_sign(a) == 4
         }
         scale = NormalForm({tuple(sorted(pulled.items(), key=lambda f: f[0].key)): number})
-        inside = self.multiply(varying, self.power(scale, -1))
+        inside = self.without_content(varying, pulled, number)
         order, _ = bound_text(indices, (form_part(where), form_part(inside)), {})
         largest_value = self.of_atom(Extremum(order, where, inside))
         return added((NormalForm(dict(apart)), self.multiply(scale, largest_value)))

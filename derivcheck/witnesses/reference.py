@@ -135,7 +135,7 @@ class Observation:
 
 
 def observe(forward: Forward, trial: Trial, tangents: Sequence[Arrays]) -> Observation:
-    """Outputs, gradients by `jax.vjp` and tangents by `jax.jvp`, compiled once for the trial.
+    """Outputs, gradients in reverse mode and tangents in forward mode, compiled once for the trial.
 
     Each of `tangents` has one array for each differentiated input. Raises `ReferenceFault` if the
     outputs are not shaped like the trial's cotangents.
@@ -149,15 +149,13 @@ def observe(forward: Forward, trial: Trial, tangents: Sequence[Arrays]) -> Obser
         return tuple(forward(*arguments, **trial.statics))
 
     def everything(varied: Arrays, cotangents: Arrays, directions: Arrays) -> object:
-        outputs, pull = jax.vjp(of_differentiated, *varied)
+        # `jax.vjp` is these two steps; taken apart, the tangents share the first with it.
+        outputs, push = jax.linearize(of_differentiated, *varied)
+        pull = jax.linear_transpose(push, *varied)
         alone = [
             pull(tuple(c if n == o else jax.numpy.zeros_like(c) for n, c in enumerate(cotangents)))
             for o in range(len(cotangents))
         ]
-
-        def push(*tangent: object) -> object:
-            return jax.jvp(of_differentiated, tuple(varied), tangent)[1]
-
         return outputs, alone, jax.vmap(push)(*directions) if directions else ()
 
     with enable_x64(True):

@@ -6,7 +6,7 @@ balls, seeded at the entry that the derivative names and run through the definit
     >>> from derivcheck.expression import Context, power, rational
     >>> from derivcheck.witnesses.trial import Point
     >>> enclose(power(rational(2), -1), {}, Point({}, {}), Context(), 64)
-    0.50000000000000000000
+    0.500000000000000
 """
 
 from __future__ import annotations

@@ -1,0 +1,110 @@
+"""Named functions on their arguments."""
+
+from __future__ import annotations
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import unsupported
+from derivcheck.elaboration.names import label, subscript_items
+from derivcheck.elaboration.naming import raised
+from derivcheck.elaboration.scope import FunctionMeaning
+from derivcheck.elaboration.side_reader import SideReader
+from derivcheck.expression import (
+    Affine,
+    Entry,
+    Expression,
+    Index,
+    Sum,
+    Tensor,
+    apply,
+    divide,
+    fresh,
+    rebuild,
+    square_root,
+    subtract,
+)
+
+FUNCTIONS = {
+    "exp": "exp",
+    "log": "log",
+    "ln": "log",
+    "tanh": "tanh",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "sin": "sin",
+    "cos": "cos",
+    "arctan": "arctan",
+    "erf": "erf",
+    "relu": "relu",
+    "sigmoid": "sigmoid",
+    "softplus": "softplus",
+    "sign": "sign",
+    "sgn": "sign",
+    "abs": "abs",
+}
+"""Scalar functions by the names that pages write, in lower case."""
+
+ROW_FUNCTIONS = frozenset({"softmax", "log_softmax", "logsoftmax", "log-softmax"})
+
+
+def replace_entries(expression: Expression, tensor: Tensor, value: Expression) -> Expression:
+    """The expression with a scalar tensor replaced by a value (no binder of `expression` is in
+    it)."""
+    if isinstance(expression, Entry) and expression.tensor == tensor:
+        return value
+    return rebuild(expression, lambda child: replace_entries(child, tensor, value))
+
+
+def call(reader: SideReader, node: syntax.Call) -> Expression:
+    name = node.name.lower()
+    if name in ROW_FUNCTIONS:
+        return raised(reader, row_function(reader, name, node), node.superscript)
+    if name in ("max", "min"):
+        if node.subscript is not None or len(node.arguments) < 2:
+            raise unsupported(f"{name} of one argument", node.span, rf"write \{name}_k x_k")
+        value, *others = map(reader.value, node.arguments)
+        for other in others:
+            value = apply(name, value, other)
+        return raised(reader, value, node.superscript)
+    meaning = reader.page.function(node.name, node.span)
+    if len(node.arguments) != 1 or node.subscript is not None:
+        raise unsupported(f"{node.name} with these arguments", node.span, "write its formula out")
+    argument = reader.value(node.arguments[0])
+    if isinstance(meaning, FunctionMeaning):
+        value = replace_entries(meaning.body, meaning.variable, argument)
+    elif name == "sqrt":
+        value = square_root(argument)
+    elif name in FUNCTIONS:
+        value = apply(FUNCTIONS[name], argument)
+    else:
+        raise unsupported(f"the function {node.name}", node.span, "define it on the page first")
+    if node.superscript is not None and label(node.superscript) == "-1":
+        raise unsupported("an inverse function", node.span, "write 1/f(x), or the inverse's name")
+    return raised(reader, value, node.superscript)
+
+
+def row_function(reader: SideReader, name: str, node: syntax.Call) -> Expression:
+    """softmax and log-softmax along the last axis of a whole array."""
+    if len(node.arguments) != 1:
+        raise unsupported(f"{name} of several arguments", node.span, "write its formula out")
+    (argument,) = node.arguments
+
+    def entries(last: Index | None = None) -> Expression:
+        if node.subscript is None:
+            value = reader.value(argument)
+        else:
+            value = reader.entries_of(argument, subscript_items(node.subscript, None))
+        match value:
+            case Entry(tensor, (*front, _)):
+                return value if last is None else Entry(tensor, (*front, Affine.of(last)))
+            case _:
+                raise unsupported(
+                    f"{name} of an expression", node.span, f"name the array: {name}(X)_{{sj}}"
+                )
+
+    entry = entries()
+    assert isinstance(entry, Entry)
+    bound = fresh(Index("k", entry.tensor.extents[-1]))
+    normaliser = Sum(bound, apply("exp", entries(bound)))
+    if name == "softmax":
+        return divide(apply("exp", entry), normaliser)
+    return subtract(entry, apply("log", normaliser))

@@ -1,0 +1,229 @@
+"""Names: which of name, label, power and index each part of a written symbol is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.names import is_transpose, subscript_items, subscripted, superscripted
+from derivcheck.elaboration.scope import FunctionMeaning, Meaning, ParameterMeaning, TensorMeaning
+from derivcheck.elaboration.side_reader import SideReader
+from derivcheck.expression import (
+    ONE,
+    Affine,
+    Entry,
+    Expression,
+    Power,
+    Rational,
+    Tensor,
+    apply,
+    delta,
+    multiply,
+    number,
+    power,
+    rational,
+    square_root,
+)
+from derivcheck.source import Span
+from derivcheck.syntax import Node
+
+
+def named(
+    reader: SideReader,
+    symbol: syntax.Symbol,
+    subscript: Node | None,
+    superscript: Node | None,
+    primes: int,
+    span: Span,
+) -> Expression:
+    """A symbol with its scripts: the longest known name wins, what is left is index or
+    power."""
+    if symbol.name.isdigit():  # a bold 1: the array of ones
+        for item in subscript_items(subscript, None):
+            reader.integers.subscript(item)
+        return rational(int(symbol.name))
+    name = symbol.name + "'" * primes
+    if superscript is not None:
+        labelled = superscripted(symbol.name, superscript) + "'" * primes
+        if subscript is not None:
+            full = subscripted(labelled, subscript)
+            if (meaning := reader.page.meaning(full, span)) is not None:
+                return meant(reader, meaning, full, None, span)
+        if (meaning := reader.page.meaning(labelled, span)) is not None:
+            return meant(reader, meaning, labelled, subscript, span)
+        if is_transpose(superscript) and subscript is not None:
+            items = subscript_items(subscript, 2)
+            if len(items) == 2:
+                turned = syntax.Sequence((items[1], items[0]), subscript.span)
+                return named(reader, symbol, turned, None, primes, span)
+    if subscript is not None:
+        full = subscripted(name, subscript)
+        if (meaning := reader.page.meaning(full, span)) is not None:
+            return raised(reader, meant(reader, meaning, full, None, span), superscript)
+    if (meaning := reader.page.meaning(name, span)) is not None:
+        return raised(reader, meant(reader, meaning, name, subscript, span), superscript)
+    squared = f"{name}^2"
+    if (meaning := reader.page.meaning(squared, span)) is not None:
+        root = square_root(meant(reader, meaning, squared, subscript, span))
+        return raised(reader, root, superscript)
+    return unknown(reader, symbol, name, subscript, superscript, primes, span)
+
+
+def raised(reader: SideReader, value: Expression, superscript: Node | None) -> Expression:
+    if superscript is None:
+        return value
+    if is_transpose(superscript):
+        raise unsupported("a transposed array", superscript.span, "write its entries: A_{ji}")
+    return power(value, exponent(reader, superscript))
+
+
+def exponent(reader: SideReader, node: Node) -> Expression:
+    """The value of a superscript, a rational one folded."""
+    value = reader.value(node)
+    match value:
+        case Power(Rational(base), Rational(exponent)) if base and exponent.denominator == 1:
+            return Rational(base ** int(exponent))
+        case _:
+            folded = _rational_product(value)
+            return value if folded is None else Rational(folded)
+
+
+def meant(
+    reader: SideReader, meaning: Meaning, name: str, subscript: Node | None, span: Span
+) -> Expression:
+    match meaning:
+        case TensorMeaning(tensor, _, letters):
+            return tensor_entry(reader, tensor, letters, subscript, span)
+        case ParameterMeaning(parameter) if subscript is None:
+            return number(parameter)
+        case FunctionMeaning(_, body) if subscript is None:
+            return body
+        case _:
+            raise unsupported(f"{name} without an argument", span, f"write {name}(x)")
+
+
+def tensor_entry(
+    reader: SideReader, tensor: Tensor, letters: tuple[str, ...], subscript: Node | None, span: Span
+) -> Expression:
+    if subscript is None:
+        return whole_array(reader, tensor, letters, span)
+    items = subscript_items(subscript, tensor.rank)
+    if len(items) != tensor.rank:
+        raise Fault(
+            "rank-mismatch",
+            f"{tensor.name} has {_axes(tensor.rank)}, here it has {len(items)} subscripts",
+            span,
+            "use one subscript for each axis",
+        )
+    return Entry(tensor, reader.integers.on_axes(items, tensor))
+
+
+def whole_array(
+    reader: SideReader, tensor: Tensor, letters: tuple[str, ...], span: Span
+) -> Expression:
+    """A symbol without subscripts: a scalar, or the whole array in an elementwise equation."""
+    if tensor.rank == 0:
+        return Entry(tensor)
+    if reader.implicit is None and reader.indexed:
+        if len(letters) == tensor.rank:
+            subscripts = tuple(map(reader.letters.free, letters))
+            spelled = "".join(letters)
+            reader.choices.pick(f"{tensor.name} is read as {tensor.name}_{{{spelled}}}")
+            for index, extent in zip(subscripts, tensor.extents, strict=True):
+                reader.page.sizes.unify(index.extent, extent)
+            return Entry(tensor, tuple(map(Affine.of, subscripts)))
+        raise unsupported(
+            f"the whole array {tensor.name} among indexed entries",
+            span,
+            f"write its subscripts ({tensor.name} has {_axes(tensor.rank)})",
+        )
+    if reader.implicit is None:
+        reader.implicit = reader.letters.implicit(tensor.extents)
+    if len(reader.implicit) != tensor.rank:
+        raise Fault(
+            "rank-mismatch",
+            f"{tensor.name} has {_axes(tensor.rank)}, the equation is about arrays "
+            f"with {_axes(len(reader.implicit))}",
+            span,
+            "write the subscripts",
+        )
+    for index, extent in zip(reader.implicit, tensor.extents, strict=True):
+        if not reader.page.sizes.unify(index.extent, extent):
+            raise Fault(
+                "extent-mismatch",
+                f"{tensor.name} has another shape than the arrays it is combined with",
+                span,
+                "write the subscripts",
+            )
+    return Entry(tensor, tuple(map(Affine.of, reader.implicit)))
+
+
+def unknown(
+    reader: SideReader,
+    symbol: syntax.Symbol,
+    name: str,
+    subscript: Node | None,
+    superscript: Node | None,
+    primes: int,
+    span: Span,
+) -> Expression:
+    """A name of which the page has said nothing yet."""
+    if name == "e":
+        if subscript is None:
+            return apply("exp", ONE if superscript is None else reader.value(superscript))
+    elif name == r"\pi" and subscript is None:
+        return raised(reader, multiply(rational(4), apply("arctan", ONE)), superscript)
+    elif name == r"\delta" and len(items := subscript_items(subscript, None)) == 2:
+        left, right = (reader.integers.subscript(item) for item in items)
+        if (first := left.index) is not None and (second := right.index) is not None:
+            reader.page.sizes.prefer(first.extent, second.extent)
+        return raised(reader, delta(left, right), superscript)
+    elif name in (r"\infty", r"\nabla"):
+        raise unsupported(name, span, "write the entries as numbers and derivatives")
+    if subscript is None and reader.letters.is_letter(name):
+        return raised(reader, number(reader.integers.letter(name)), superscript)
+    if subscript is None and name in reader.page.parameter_names:
+        return raised(reader, number(reader.page.parameter(name, span)), superscript)
+    if superscript is not None and _is_label(superscript) and not is_transpose(superscript):
+        name, superscript = superscripted(symbol.name, superscript) + "'" * primes, None
+    if isinstance(subscript, syntax.Symbol) and subscript.word:
+        name, subscript = subscripted(name, subscript), None
+    items = subscript_items(subscript, None)
+    if subscript is None and (rank := reader.page.ranks.get(name, 0)):
+        extents = tuple(
+            reader.page.sizes.placeholder(letter, axis=True) for letter in "ijklmnpq"[:rank]
+        )
+        tensor = reader.page.new_tensor(name, extents, span)
+        return raised(reader, whole_array(reader, tensor, (), span), superscript)
+    subscripts = tuple(map(reader.integers.subscript, items))
+    extents = tuple(
+        reader.page.sizes.placeholder(index.name if (index := subscript.index) else "k", axis=True)
+        for subscript in subscripts
+    )
+    tensor = reader.page.new_tensor(name, extents, span)
+    return raised(reader, Entry(tensor, reader.integers.on_axes(items, tensor)), superscript)
+
+
+def _is_label(node: Node) -> bool:
+    """Whether an unknown name's superscript is rather a label than a power."""
+    return isinstance(node, syntax.Group) or (
+        isinstance(node, syntax.Symbol) and (node.word or node.name in ("l", "L", "*", r"\ell"))
+    )
+
+
+def _rational_product(value: Expression) -> Fraction | None:
+    """The value of a product of rationals and integer powers of them."""
+    match value:
+        case Rational(number_):
+            return number_
+        case Power(Rational(base), Rational(exponent)) if base and exponent.denominator == 1:
+            return base ** int(exponent)
+        case _ if hasattr(value, "factors"):
+            return None
+        case _:
+            return None
+
+
+def _axes(rank: int) -> str:
+    return "no axis" if rank == 0 else "1 axis" if rank == 1 else f"{rank} axes"
