@@ -1,7 +1,7 @@
 r"""A Markdown page to blocks of prose and mathematics, every piece with its place.
 
-Mathematics is found first, in the raw text, and masked; Markdown's block structure is read from what is
-left, so that `= b` or `+ c` on a line of a formula is neither a heading nor a list.
+Mathematics is found first, in the raw text, and masked; Markdown's block structure is read from
+what is left, so that `= b` or `+ c` on a line of a formula is neither a heading nor a list.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ LONGEST_FRONT_MATTER = 65_536
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _QUOTE = re.compile(r"[ \t]*((?:>[ \t]?)*)")
+_BEGINNING = Span(0, 0)
 # A private character: Markdown gives it no meaning.
 _MASK = "\ue000"
 
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Words as written, Markdown's marks included; line breaks are kept, quotation marks `>` are not."""
+    """Words as written, Markdown's marks included; line breaks are kept, quotation marks `>` are
+    not."""
 
     text: str
     span: Span
@@ -126,8 +128,8 @@ def read_document(source: Source) -> Document:
     Mathematics is `$…$`, `$$…$$`, `\(…\)`, `\[…\]`, `` $`…`$ ``, fenced ```` ```math ```` and raw
     `\begin{align}…\end{align}`; never inside code, and `$5 and $6` is money.
 
-    Raises DocumentError with the code `unclosed-math` (a `$$` without its partner) or `front-matter`
-    (YAML that cannot be read, or is no mapping).
+    Raises DocumentError with the code `unclosed-math` (a `$$` without its partner) or
+    `front-matter` (YAML that cannot be read, or is no mapping).
     """
     text = source.text.replace("\r\n", " \n").replace("\r", " ")
     front_matter, start = _front_matter(source, text)
@@ -146,7 +148,7 @@ def read_document(source: Source) -> Document:
 
 
 def _fault(
-    source: Source, code: str, message: str, span: Span = Span(0, 0), help: str = ""
+    source: Source, code: str, message: str, span: Span = _BEGINNING, help: str = ""
 ) -> DocumentError:
     return DocumentError(source, Diagnostic(Severity.ERROR, code, message, span, help=help))
 

@@ -26,6 +26,7 @@ from derivcheck.repair import first_proved
 from derivcheck.settling import settling_declaration
 from derivcheck.verdict import Evidence, Judgement, Outcome, Verdict
 from derivcheck.witnesses.ball_arithmetic import ball_evidence
+from derivcheck.witnesses.kinks import no_subgradient
 from derivcheck.witnesses.trial import NO_EXTENTS
 
 FAULTS = {
@@ -134,6 +135,18 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
     if link.relation == r"\ne":
         judgement = Judgement(
             Verdict.REFUTED, "refuted", "the two sides are equal for every size", reading=note
+        )
+        return Ruling(judgement)
+    wrong = no_subgradient(reading, seed=points.seed, definitions=points.definitions)
+    if link.off_kinks and wrong:
+        judgement = Judgement(
+            Verdict.UNDECIDED,
+            "no-subgradient",
+            f"proved off the kinks, but the right side is {wrong}",
+            reading=note,
+            assumptions=proof.assumptions,
+            help="give the derivative a value between the slopes on both sides",
+            evidence=(evidence,),
         )
         return Ruling(judgement)
     message = f"proved, if {note}" if note else "proved for every size"

@@ -227,10 +227,10 @@ class _Scan:
             inner = self.text[start + 1 : close.start()]
             after = self.text[close.end() : close.end() + 1]
             tight = inner == inner.strip() and not after.isdigit()
-            if inner.strip() and (tight or _LOOKS_LIKE_MATH.search(inner)):
-                # `$$` inside a line may close `$…$` and open the next; a run is never split.
-                if after != "$" or self.text.startswith("$$", close.end()):
-                    self._add(start, (start + 1, close.start()), close.end(), display=False)
+            # `$a$$b$` is two formulas; the `$$` of `$5 or $$b$$` belongs to the second.
+            whole = after != "$" or tight
+            if inner.strip() and whole and (tight or _LOOKS_LIKE_MATH.search(inner)):
+                self._add(start, (start + 1, close.start()), close.end(), display=False)
             return
 
 

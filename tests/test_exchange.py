@@ -10,6 +10,7 @@ import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_expressions import EPSILON, ROW, SAMPLES, SCALE, SYMBOLS, M, X, at, bound, j, s, value
 from sympy import Eq, Function, IndexedBase, KroneckerDelta, Piecewise, symbols
 
 from derivcheck.derivation import Kind
@@ -25,75 +26,28 @@ from derivcheck.exchange import (
     vocabulary,
 )
 from derivcheck.expression import (
-    ONE,
     Affine,
     Derivative,
-    Domain,
     Entry,
     Expression,
-    Index,
-    Maximum,
     Parameter,
     Positive,
-    Product,
     Rational,
     Sum,
     Tensor,
     add,
     apply,
     delta,
-    divide,
     free_indices,
-    fresh,
-    guard,
     multiply,
-    negation,
     number,
-    parameters,
     power,
     rational,
-    square_root,
     subtract,
     tensors,
-    within,
 )
 from derivcheck.expression import Function as OwnFunction
 from derivcheck.witnesses.scalar_evaluation import Scope, evaluate
-
-S, M, U, P = Parameter("S"), Parameter("M"), Parameter("u"), Parameter("p", 0)
-POSITIVE = Domain(lower=Fraction(0), strict_lower=True, declared=True)
-X = Tensor("X", (Affine.of(S), Affine.of(M)))
-ROW = Tensor("x", (Affine.of(M),))
-SCALE = Tensor(r"\gamma", (Affine.of(M),), POSITIVE)
-EPSILON = Tensor(r"\epsilon", (), POSITIVE)
-s, j = Index("s", Affine.of(S)), Index("j", Affine.of(M))
-SYMBOLS = (X, ROW, SCALE, EPSILON, S, M, U, P, s, j)
-
-
-def bound(letter: str, extent: Parameter = M) -> Index:
-    return fresh(Index(letter, Affine.of(extent)))
-
-
-def at(tensor: Tensor, *subscripts: Index | Affine | int) -> Entry:
-    return Entry(tensor, tuple(Affine.of(subscript) for subscript in subscripts))
-
-
-def value(expression: Expression, seed: int = 0) -> float:
-    """By the scalar evaluator, at a generic point with M = 3 and S = 2, at s = 1, j = 2."""
-    generator = numpy.random.default_rng(seed)
-    sizes = {S: 2, M: 3, U: 2, P: 1}
-    integers = {p: sizes[p] for p in parameters(expression)}
-    arrays = {}
-    for tensor in (X, ROW, SCALE, EPSILON):
-        shape = tuple(extent.evaluate(sizes) for extent in tensor.extents)
-        low = 1 if tensor.domain.positive else -8
-        drawn = generator.integers(low, 9, size=shape)
-        array = numpy.empty(shape, dtype=object)
-        for position in numpy.ndindex(shape):
-            array[position] = Fraction(int(drawn[position]), 8) + Fraction(1, 16)
-        arrays[tensor] = array
-    places = {index: {"s": 1, "j": 2}[index.name] for index in free_indices(expression)}
-    return float(evaluate(expression, Scope({**integers, **places, **sizes}, arrays)))
 
 
 def test_docstring_examples_hold() -> None:
@@ -103,49 +57,9 @@ def test_docstring_examples_hold() -> None:
         assert outcome.failed == 0
 
 
-k, m, q = bound("k"), bound("m"), bound("q")
-outer, inner = bound("k"), bound("k")
-ROUND_TRIPS = {
-    "softmax": divide(apply("exp", at(ROW, j)), Sum(k, apply("exp", at(ROW, k)))),
-    "clash": multiply(
-        Sum(outer, multiply(at(ROW, outer), Sum(inner, multiply(at(X, s, inner), at(ROW, inner))))),
-        at(ROW, j),
-    ),
-    "bound letter is free outside": multiply(
-        at(ROW, j), Sum(fj := bound("j"), multiply(at(X, s, fj), at(SCALE, fj)))
-    ),
-    "layer norm": divide(
-        subtract(at(X, s, j), divide(Sum(k, at(X, s, k)), number(M))),
-        square_root(add(at(EPSILON), Sum(m, power(at(X, s, m), 2)))),
-    ),
-    "delta": Sum(k, multiply(delta(k, j), at(ROW, k))),
-    "stride": Sum(k, multiply(at(ROW, Affine.of(k) * U - P), at(SCALE, k))),
-    "nested guards": Sum(
-        bs := bound("t", S),
-        multiply(rational(2), Sum(k, multiply(within(Affine.of(k) - 1, M), at(X, bs, k)))),
-    ),
-    "shifted": Sum(k, multiply(at(ROW, k), at(ROW, Affine.of(k) + 1))),
-    "guard": Sum(k, multiply(guard(Affine.of(j) - k), at(ROW, k))),
-    "kink": multiply(Positive(at(ROW, j)), at(SCALE, j)),
-    "other side": multiply(negation(Positive(at(ROW, j))), at(SCALE, j)),
-    "product": Product(k, add(ONE, power(at(ROW, k), 2))),
-    "window": Maximum((k,), within(Affine.of(j) + k - P, M), at(ROW, Affine.of(j) + k - P)),
-    "plain maximum": Maximum((bs, k), ONE, at(X, bs, k)),
-    "two arguments": apply("max", at(ROW, j), rational(Fraction(1, 2))),
-    "functions": add(
-        *(apply(name, at(ROW, j)) for name in ("tanh", "sigmoid", "softplus", "relu", "abs")),
-        *(apply(name, at(ROW, j)) for name in ("sign", "sin", "cos", "sinh", "cosh", "arctan")),
-        apply("log", at(SCALE, j)),
-        apply("erf", at(ROW, j)),
-        apply("min", at(ROW, j), at(EPSILON)),
-    ),
-    "count": multiply(add(number(Affine.of(M) * S - 1), number(j)), power(at(SCALE, j), -2)),
-}
-
-
-@pytest.mark.parametrize("name", ROUND_TRIPS)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_round_trip_keeps_the_value(name: str) -> None:
-    original = ROUND_TRIPS[name]
+    original = SAMPLES[name]
     back = from_sympy(to_sympy(original), SYMBOLS)
     assert set(tensors(back)) == set(tensors(original))
     assert set(free_indices(back)) == set(free_indices(original))
@@ -188,7 +102,7 @@ def test_random_round_trips_keep_the_value(original: Expression) -> None:
 
 def test_no_bound_index_leaks() -> None:
     """SymPy's own constructor lets k out of the inner sum here; `to_sympy` does not."""
-    exported = to_sympy(ROUND_TRIPS["nested guards"])
+    exported = to_sympy(SAMPLES["nested guards"])
     (outer_limit,) = exported.limits
     names = {symbol.name for symbol in exported.free_symbols if isinstance(symbol, sympy.Symbol)}
     assert names == {"X", "S", "M"}
@@ -204,7 +118,7 @@ def test_derivatives_survive_in_both_directions() -> None:
     assert from_sympy(to_sympy(first), (*SYMBOLS, loss)) == first
     second = Derivative(first, at(ROW, j))
     assert from_sympy(to_sympy(second), (*SYMBOLS, loss)) == second
-    hidden = Tensor("h", (Affine.of(S),))
+    hidden = Tensor("h", X.extents[:1])
     through = Derivative(at(hidden, s), at(X, s, j))
     assert from_sympy(to_sympy(through), (*SYMBOLS, hidden)) == through
 
@@ -312,7 +226,7 @@ def test_piecewise_means_the_first_condition_that_holds() -> None:
 
 
 def test_largest_is_a_maximum() -> None:
-    exported = to_sympy(ROUND_TRIPS["plain maximum"])
+    exported = to_sympy(SAMPLES["plain maximum"])
     assert isinstance(exported, Largest)
     assert [str(limit[0]) for limit in exported.limits] == ["k", "t"]
 

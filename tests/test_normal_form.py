@@ -77,8 +77,8 @@ def test_conditions_on_integers_are_tight() -> None:
         3,
     )
     assert largest(Affine.of(N) - i) == Affine.of(N)
-    assert solved(Affine.of(i) - j * 2, i) == Affine.of(j) * 2
-    assert solved(Affine.of(i) - j * 2, j) is None
+    assert solved(Affine.of(i) - Affine.of(j) * 2, i) == Affine.of(j) * 2
+    assert solved(Affine.of(i) - Affine.of(j) * 2, j) is None
     assert list(prime_factors(360)) == [(2, 3), (3, 2), (5, 1)]
 
 

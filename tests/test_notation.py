@@ -10,8 +10,10 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sample_expressions import SAMPLES, value
 
 from derivcheck import notation
+from derivcheck.checker import read_derivation
 from derivcheck.expression import (
     ONE,
     Affine,
@@ -43,6 +45,7 @@ from derivcheck.expression import (
     within,
 )
 from derivcheck.notation import identifier, identifiers, latex, names, text, unicode_name
+from derivcheck.source import Source
 
 S, M, U, P = (Parameter(name) for name in ("S", "M", "u", "p"))
 SIZES = {letter: Affine.of(S) for letter in "st"} | {letter: Affine.of(M) for letter in "jklmn"}
@@ -367,3 +370,31 @@ def test_text_reads_back_with_the_same_value(expression: Expression) -> None:
     reader = Reader(text(expression))
     assert reader.sum() == expected
     assert not reader.tokens
+
+
+# --- the LaTeX is read back as what it means ----------------------------------------------------
+
+PAGE = r"""# Sample
+
+- $X \in \mathbb{R}^{S \times M}$, $x \in \mathbb{R}^{M}$, $\gamma \in \mathbb{R}^{M}$
+- $\epsilon > 0$
+- stride $u \in \mathbb{N}$, padding $p \in \mathbb{N}$, $p \ge 0$
+
+$$
+%s = X_{sj} + x_j
+$$
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "count"])
+def test_latex_reads_back(name: str) -> None:
+    """By the page reader, under a page's declarations, as the same line of text."""
+    original = SAMPLES[name]
+    item = read_derivation(Source("sample.md", PAGE % latex(original))).items[-1]
+    assert item.link is not None
+    (reading,) = item.link.readings
+    assert text(reading.left) == text(original)
+
+
+def test_samples_differ_in_value() -> None:
+    assert len({value(expression) for expression in SAMPLES.values()}) > len(SAMPLES) - 3

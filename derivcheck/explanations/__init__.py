@@ -38,6 +38,7 @@ CODES: Mapping[str, str] = {
     "ambiguous": "two admissible readings disagree",
     "rounded-decimals": "decimals of unknown exactness stand inside a longer side",
     "depends-on-unread": "the equation rests on a definition that was not understood",
+    "no-subgradient": "the value given to a derivative at a kink is no subgradient",
     "budget": "the proof was given up after a fixed number of rewriting steps",
     "vacuous": "there is no point at which both sides are defined",
     # beside a verdict

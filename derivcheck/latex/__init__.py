@@ -1,7 +1,8 @@
 r"""One piece of mathematics to statements. Knows nothing of shapes.
 
-`parse_math` reads what stands between dollars: rows of `align`, chains of relations, several statements in
-one piece. Every failure is local: a side that cannot be read is an `Unreadable` and the others survive.
+`parse_math` reads what stands between dollars: rows of `align`, chains of relations, several
+statements in one piece. Every failure is local: a side that cannot be read is an `Unreadable` and
+the others survive.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ def parse_math(
 ) -> tuple[syntax.Statement, ...]:
     r"""The statements of one piece of mathematics, in reading order.
 
-    `offset` is where `latex` begins in the document: spans are offsets into the document. `macros` are the
-    document's (see `collect_macros`); definitions inside the piece hold from where they stand, and every
-    token of an expansion has the span of the call. Never raises; empty input has no statements.
+    `offset` is where `latex` begins in the document: spans are offsets into the document. `macros`
+    are the document's (see `collect_macros`); definitions inside the piece hold from where they
+    stand, and every token of an expansion has the span of the call. Never raises; empty input has
+    no statements.
 
-    A lone formula is a statement of one side. A row that begins with a relation without anything before it
-    has an `Unreadable` first side, "missing side". Where words make a statement conditional (`if`, `when`,
-    `or`, …) its sides after the first are `Unreadable`: it is no claim for all values.
+    A lone formula is a statement of one side. A row that begins with a relation without anything
+    before it has an `Unreadable` first side, "missing side". Where words make a statement
+    conditional (`if`, `when`, `or`, …) its sides after the first are `Unreadable`: it is no claim
+    for all values.
     """
     whole = Span(offset, offset + len(latex))
     raw = scan(latex, offset, LONGEST)

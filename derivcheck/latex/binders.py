@@ -1,4 +1,4 @@
-r"""Operators that bind letters: `\sum`, `\prod`, `\max_k`, `\min_k`, and what stands below and above them."""
+r"""Operators that bind letters: `\sum`, `\prod`, `\max_k`, `\min_k`, and their bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Derivatives: `\frac{\partial A}{\partial B}`, `\partial A/\partial B`, `\frac{d}{dx}`, `dL/dx`, `\nabla_x`."""
+r"""`\frac{\partial A}{\partial B}`, `\partial A/\partial B`, `\frac{d}{dx}`, `dL/dx`, `\nabla`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tokens of one side to a tree: a Pratt parser over a range of tokens with brackets already paired.
 
-Every method reads from `position` up to `end`. What cannot be read raises `Fault`, which the caller of a
-whole side turns into an `Unreadable`.
+Every method reads from `position` up to `end`. What cannot be read raises `Fault`, which the caller
+of a whole side turns into an `Unreadable`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _FACTORS = {
 # How many arguments a command takes that may itself be an argument without braces.
 _ARGUMENTS = {r"\frac": 2, r"\sqrt": 1, **dict.fromkeys(ACCENTS, 1)}
 
-# Reads what a token begins; for a command `position` is already behind it. None: not its own after all.
+# Reads what a token begins; for a command `position` is already behind it. None: not its own after
+# all.
 Construct: TypeAlias = "Callable[[Reader, Token], syntax.Node | None]"
 
 
@@ -122,8 +123,8 @@ class Reader(Cursor):
     def product(self, argument: bool = False) -> syntax.Node:
         """Factors and the operators between them.
 
-        As the `argument` of a function without brackets it ends at an explicit operator, and at another
-        named function or big operator.
+        As the `argument` of a function without brackets it ends at an explicit operator, and at
+        another named function or big operator.
         """
         first = self.position
         factors = [self.factor()]
@@ -172,7 +173,8 @@ class Reader(Cursor):
         first = self.position
         token = self.peek()
         if token is None:
-            raise Fault("missing expression", self.span(self.end), "write what stands here")
+            place = self.span(max(self.end - 1, self.start), self.end)
+            raise Fault("missing expression", place, "write what follows")
         with self.deeper():
             return self.scripted(self.atom(token), first)
 
@@ -339,7 +341,7 @@ class Reader(Cursor):
         return syntax.Group(opening, closing, body, self.span(first))
 
     def bars(self, token: Token) -> syntax.Node:
-        r"""`|x|` and `||x||` in plain bars: open where a factor must begin, closed where one has ended."""
+        """`|x|` and `||x||` in plain bars, opened where a factor must begin."""
         first = self.position
         double = (
             token.text == "|"
@@ -386,13 +388,15 @@ class Reader(Cursor):
 def _separates(token: Token) -> bool:
     return (
         token.kind is Kind.COMMA
+        or token.text == ";"
         or (token.kind is Kind.COMMAND and token.text in {r"\land", r"\wedge"})
         or (token.kind is Kind.TEXT and token.text.strip().lower() == "and")
     )
 
 
 def _unbraced(term: syntax.Node) -> syntax.Node:
-    """A term without braces of its own: around a product they hold nothing that a sign could split."""
+    """A term without braces of its own: around a product they hold nothing that a sign could
+    split."""
     if (
         isinstance(term, syntax.Group)
         and term.open == "{"

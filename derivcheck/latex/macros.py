@@ -1,6 +1,7 @@
 r"""Macros that a document defines: `\newcommand`, `\renewcommand`, `\def`, `\DeclareMathOperator`.
 
-Expansion is bounded in number and in length; every token of an expansion carries the place of the call.
+Expansion is bounded in number and in length; every token of an expansion carries the place of the
+call.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _COMMANDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    """`name` has its backslash; `body` is LaTeX with `#1`…; `default` is that of an optional `#1`."""
+    """`name` has its backslash; `body` is LaTeX with `#1`…; `default` is that of an optional
+    `#1`."""
 
     name: str
     parameters: int
@@ -40,7 +42,8 @@ class MacroOverflow(Exception):
 
 
 def collect_macros(pieces: Iterable[str]) -> dict[str, Macro]:
-    """The macros that pieces of mathematics define, in reading order; the last definition stands."""
+    """The macros that pieces of mathematics define, in reading order; the last definition
+    stands."""
     macros: dict[str, Macro] = {}
     for piece in pieces:
         if not _DEFINES.search(piece):
@@ -85,7 +88,8 @@ def expand(tokens: list[Token], macros: Mapping[str, Macro]) -> list[Token]:
 
 
 def _argument(pending: deque[Token]) -> tuple[list[Token], int]:
-    """One undelimited argument (a braced group without its braces, or a single token) and its end."""
+    """One undelimited argument (a braced group without its braces, or a single token) and its
+    end."""
     if not pending:
         return [], 0
     first = pending.popleft()
@@ -119,15 +123,17 @@ def _optional(pending: deque[Token]) -> list[Token] | None:
 
 def _source(tokens: list[Token]) -> str:
     parts: list[str] = []
+    previous = ""
     for token in tokens:
-        text = token.text
+        part = token.text
         if token.kind is Kind.TEXT:
-            text = r"\text{" + text + "}"
+            part = rf"\text{{{part}}}"
         elif token.kind in {Kind.BEGIN, Kind.END}:
-            text = ("\\begin{" if token.kind is Kind.BEGIN else "\\end{") + text + "}"
-        # A blank after a command name keeps it from running into a letter that follows.
-        glue = " " if text[-1:].isalpha() and text.startswith("\\") else ""
-        parts.append((" " if token.spaced else "") + text + glue)
+            part = rf"\{token.kind.name.lower()}{{{part}}}"
+        # A blank keeps a command's name from running into a letter that follows.
+        runs_on = part[:1].isalpha() and previous[:1] == "\\" and previous[-1:].isalpha()
+        parts.append((" " if token.spaced or runs_on else "") + part)
+        previous = part
     return "".join(parts)
 
 

@@ -121,7 +121,7 @@ def call(reader: Reader, name: str, first: int) -> syntax.Node:
     subscript, superscript, primes = reader.scripts()
     token = reader.peek()
     if primes or token is None or not (reader.begins_factor(token) or token.kind is Kind.SIGN):
-        if not primes and (token is not None or first > 0):
+        if not primes and (token is not None or first > reader.start):
             raise Fault(f"{name} without an argument", reader.span(first), "write its argument")
         base = syntax.Symbol(name, reader.span(first, first + 1), word=True)
         if subscript is None and superscript is None and not primes:

@@ -1,7 +1,7 @@
 r"""Rows of display mathematics, and which of them belong together.
 
-`aligned`, `split`, `gather`, `equation`, … in any nesting are flattened to rows; a row that begins with
-a relation, or with a binary operator, continues the one before.
+`aligned`, `split`, `gather`, `equation`, … in any nesting are flattened to rows; a row that begins
+with a relation, or with a binary operator, continues the one before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 
 from derivcheck.latex.brackets import pairs
 from derivcheck.latex.tokens import Kind, Token
-from derivcheck.latex.vocabulary import CONDITIONALS, DISPLAYS, EQUATION_ARRAYS
+from derivcheck.latex.vocabulary import (
+    CONDITIONALS,
+    DISPLAYS,
+    EQUATION_ARRAYS,
+    RESTRICTING,
+)
 
 _OPERATING = {Kind.SIGN, Kind.OPERATOR}
 COLUMN = "&&"
@@ -46,7 +51,14 @@ def first_words(token: Token) -> list[str]:
 
 
 def is_condition(token: Token) -> bool:
-    return token.kind is Kind.TEXT and any(word in CONDITIONALS for word in first_words(token))
+    """Words that restrict a statement: they begin so, or say so outside a reason in brackets."""
+    if token.kind is not Kind.TEXT:
+        return False
+    if any(word in CONDITIONALS for word in first_words(token)):
+        return True
+    text = token.text.strip().lower()
+    reason = text.startswith("(") and text.endswith(")")
+    return not reason and not RESTRICTING.isdisjoint(text.replace(",", " ").split())
 
 
 def lines(tokens: list[Token]) -> list[Line]:

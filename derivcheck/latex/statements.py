@@ -1,4 +1,4 @@
-r"""Lines to statements: cut at `\Rightarrow`, `;`, wide spaces, commas and words between statements."""
+r"""Lines to statements: cut at `\Rightarrow`, `;`, wide spaces, commas and connecting words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class _Fragment:
     cut: _Cut
     tokens: list[Token]
     comma: Token | None
-    # The words or the quantifier that make this a condition on what stands before it.
+    # The words or the quantifier that make this a condition on what stands before it; or the words
+    # that stand in the middle of a side.
     heading: Token | None = None
     barriers: set[int] = field(default_factory=set[int])
     # Its first relation outside brackets, and that of the list of fragments it begins.
@@ -87,6 +88,10 @@ def clauses(line: Line) -> list[Clause]:
                 current = Clause(list(tokens), fragment.barriers, restriction or leading, True)
                 done.append(current)
             continue
+        if current is not None and current.relates and _interrupts(fragment):
+            # `a = b \\text{ times } c`: a = b alone is not what is claimed.
+            current.condition = fragment.heading.span if fragment.heading else None
+            continue
         if current is None or _starts(current, fragment):
             if current is not None and fragment.cut >= _Cut.SPACE and _is_label(tokens):
                 continue
@@ -101,6 +106,16 @@ def clauses(line: Line) -> list[Clause]:
             current.relates = current.relates or bool(fragment.sign)
             current.barriers |= {shift + at for at in fragment.barriers}
     return [trimmed for clause in done if (trimmed := _trim(clause)).tokens]
+
+
+def _interrupts(fragment: _Fragment) -> bool:
+    """Whether words between two parts of one side led to this fragment."""
+    return (
+        fragment.heading is not None
+        and fragment.sign is None
+        and fragment.tokens[0].kind not in _JOINS
+        and not _is_label(fragment.tokens)
+    )
 
 
 def _starts(current: Clause, fragment: _Fragment) -> bool:
@@ -178,7 +193,7 @@ def _fragments(line: Line) -> list[_Fragment]:
         elif token.kind is Kind.TEXT and _is_connective(token):
             cut(_Cut.STATEMENT)
         elif token.kind is Kind.TEXT and _is_prose(token, before, after):
-            cut(_Cut.COLUMN)
+            cut(_Cut.COLUMN, heading=token if fragments[-1].tokens else None)
         else:
             end = found.get(at, at)
             shift = len(fragments[-1].tokens) - at

@@ -10,9 +10,9 @@ def _names(text: str) -> frozenset[str]:
 
 
 GREEK: Final = _names(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda mu "
-    "nu xi omicron pi varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta "
-    "Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega digamma"
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa varkappa lambda "
+    "mu nu xi omicron pi varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega "
+    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega digamma"
 )
 LETTERS: Final = GREEK | _names(
     "infty ell hbar imath jmath wp top bot intercal dagger ddagger emptyset varnothing aleph Re Im"
@@ -190,8 +190,8 @@ COMPOUND_RELATIONS: Final = (
 NEGATED: Final = {"=": r"\ne", r"\in": r"\notin", r"\equiv": r"\not\equiv"}
 
 BREAKS: Final = _names(
-    "Rightarrow Longrightarrow implies iff Leftrightarrow Longleftrightarrow Leftarrow Longleftarrow "
-    "impliedby therefore because Leftarrow"
+    "Rightarrow Longrightarrow implies iff Leftrightarrow Longleftrightarrow Leftarrow "
+    "Longleftarrow impliedby therefore because"
 )
 
 OPERATORS: Final = {
@@ -268,8 +268,8 @@ IGNORED: Final = _names(
     "noindent centering thinspace medspace thickspace negthinspace hline"
 ) | {"\\ ", "\\\n", "\\\t"}
 IGNORED_WITH_ARGUMENT: Final = _names(
-    "label tag vspace hspace phantom hphantom vphantom color ref eqref cite textcolor colorbox class "
-    "cssId mspace mskip require"
+    "label tag vspace hspace phantom hphantom vphantom color ref eqref cite textcolor colorbox "
+    "class cssId mspace mskip require"
 )
 WIDE_SPACES: Final = _names("quad qquad enspace")
 KEEPS_ARGUMENT: Final = _names(
@@ -440,3 +440,5 @@ CONDITIONALS: Final = frozenset(
         "while",
     ]
 )
+# Those of them that restrict wherever they stand.
+RESTRICTING: Final = frozenset({"if", "when", "whenever", "unless", "otherwise", "iff", "provided"})

@@ -226,6 +226,10 @@ def _draw_extents(
     return chosen
 
 
+_SIZE_DRAWS = 100
+"""Tuples of extents that `generic_extents` chooses from; with few parameters most repeat."""
+
+
 def generic_extents(
     parameters: Sequence[Parameter],
     tensors: Sequence[Tensor],
@@ -242,12 +246,11 @@ def generic_extents(
     known = determined(definitions, hypotheses)
     free = [p for p in dict.fromkeys(parameters) if p not in known]
     drawn: dict[tuple[int, ...], tuple[tuple[int, int, int], dict[Parameter, int]]] = {}
-    for attempt in range(200):
-        if attempt < 2:
-            # The pattern 2 3 2 3 … and its mirror image come first: they suit nearly every claim.
-            values = [2 + (position + attempt) % 2 for position in range(len(free))]
-        else:
-            values = [int(n) for n in generator.choice((1, 2, 2, 3, 3, 4, 5), len(free))]
+    # The pattern 2 3 2 3 … and its mirror image come first: they suit nearly every claim.
+    patterns = [tuple(2 + (place + turn) % 2 for place in range(len(free))) for turn in (0, 1)]
+    choices = generator.choice((1, 2, 2, 3, 3, 4, 5), (_SIZE_DRAWS, len(free)))
+    patterns += [tuple(map(int, row)) for row in choices]
+    for values in dict.fromkeys(patterns):
         chosen = {p: n - 1 if p.minimum == 0 else n for p, n in zip(free, values, strict=True)}
         complete = complete_extents(chosen, definitions, hypotheses)
         if complete is None or any(n < 1 for t in tensors for n in shape(t, complete)):

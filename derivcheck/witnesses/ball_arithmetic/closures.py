@@ -9,7 +9,16 @@ from typing import TypeAlias
 
 from flint import arb
 
-from derivcheck.expression import Apply, Delta, Expression, Guard, Multiply, Rational
+from derivcheck.expression import (
+    Apply,
+    Delta,
+    Expression,
+    Guard,
+    Multiply,
+    Positive,
+    Power,
+    Rational,
+)
 from derivcheck.witnesses.ball_arithmetic import dual_ball
 from derivcheck.witnesses.ball_arithmetic.abstract_functions import StandIns
 from derivcheck.witnesses.ball_arithmetic.dual_ball import (
@@ -81,13 +90,18 @@ def multiply(expression: Multiply, parts: list[Node]) -> Evaluate:
         for p, f in zip(parts, expression.factors, strict=True)
         if p.conditional and not _integral(f)
     ]
-    others = [part.evaluate for part in parts if not part.conditional]
+    # [c]/[c] is 0/0 where c fails: a reciprocal of conditions is no factor that they guard.
+    strict = [p for p, f in zip(parts, expression.factors, strict=True) if _reciprocal(f)]
+    others = [p.evaluate for p in parts if not p.conditional and p not in strict]
 
     def evaluate(run: Run) -> Value:
+        quotient: Value = ONE
+        for part in strict:
+            quotient = dual_ball.multiply(quotient, part.evaluate(run))
         for condition in plain:
             if condition(run) is ZERO:
                 return ZERO
-        result: Value = ONE
+        result = quotient
         failed: NoValue | None = None
         for condition in conditions:
             try:
@@ -106,6 +120,16 @@ def multiply(expression: Multiply, parts: list[Node]) -> Evaluate:
         return result
 
     return evaluate
+
+
+def _reciprocal(expression: Expression) -> bool:
+    """A negative power of conditions alone."""
+    match expression:
+        case Power(base, Rational(exponent)) if exponent < 0:
+            factors = base.factors if isinstance(base, Multiply) else (base,)
+            return all(isinstance(factor, Delta | Guard | Positive) for factor in factors)
+        case _:
+            return False
 
 
 def _integral(expression: Expression) -> bool:
