@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from derivcheck.calculus import UnknownFunction, expand_derivatives
 from derivcheck.derivation import Link, Reading
 from derivcheck.diagnostic import Diagnostic
 from derivcheck.expression import (
@@ -19,6 +20,7 @@ from derivcheck.expression import (
     subtract,
     tensors,
 )
+from derivcheck.normal_form import Unprovable, expression, normalise
 from derivcheck.notation import text, unicode_name
 from derivcheck.proof import Proof, prove
 from derivcheck.refutation import Refutation, refute
@@ -262,6 +264,9 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
         seed=points.seed,
     )
     difference = proof.difference or subtract(reading.left, reading.right)
+    if repair is not None:
+        # The repaired side equals the left one and stands in the page's own names.
+        difference = _tidied(subtract(repair.right, reading.right), link, reading) or difference
     return Judgement(
         Verdict.REFUTED,
         "refuted",
@@ -270,6 +275,19 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
         counterexample=refutation.counterexample,
         suggestion=repair.text if repair is not None else "",
     )
+
+
+def _tidied(difference: Expression, link: Link, reading: Reading) -> Expression | None:
+    """The expression in normal form, its definitions left as names; None if that fails."""
+    try:
+        form = normalise(
+            expand_derivatives(difference, reading.context),
+            reading.context,
+            off_kinks=link.off_kinks,
+        )
+    except (Unprovable, UnknownFunction):
+        return None
+    return expression(form) if form else None
 
 
 def _by_enclosure(link: Link, points: _Points) -> Judgement:

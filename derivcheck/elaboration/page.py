@@ -24,7 +24,7 @@ from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader, held
-from derivcheck.elaboration.names import whole
+from derivcheck.elaboration.names import label, whole
 from derivcheck.elaboration.scope import UnreadMeaning
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.expression import (
@@ -207,11 +207,12 @@ class _Page:
             name = declared_name(item)
             if name is None:
                 return False
-            bare = (
-                declared_name(replace(item, subscript=None))
-                if isinstance(item, syntax.Scripted)
-                else name
-            )
+            bare = name
+            if isinstance(item, syntax.Scripted):
+                bare = declared_name(replace(item, subscript=None))
+                powered = isinstance(item.superscript, syntax.Numeral) and label(item.base)
+                if powered and self.state.scope.lookup(powered) is not None:
+                    return False  # x² > 0 is a claim, σ² > 0 declares unless σ is known
             for candidate in (name, bare or name):
                 tensor = self.state.scope.tensor(candidate)
                 if tensor is not None and tensor in self.state.context.definitions:

@@ -335,7 +335,8 @@ def bound_text(
         if commute:
             written.sort()
         sizes = ",".join(affine_text(index.extent, names) for index in order)
-        return f"({sizes}){{{'|'.join(written)}}}"
+        # The first label is part of the text: labels alone do not say which binder they belong to.
+        return f"({len(names)}:{sizes}){{{'|'.join(written)}}}"
 
     if len(indices) == 1:
         return indices, write(indices)

@@ -92,17 +92,22 @@ class Denominators(Reader):
         return self.sum_over(tuple(renamed.values()), self.transform(inside, values))
 
     def _reduced_part(self, atom: Summation) -> tuple[tuple[Index, ...], NormalForm] | None:
-        if not any(isinstance(factor, Root) for factor, _ in atom.factors):
+        if not any(isinstance(factor, Root | Summation) for factor, _ in atom.factors):
             return None
         for index in atom.indices:
             touched = tuple(f for f in atom.factors if index in f[0].free)
             if len(touched) == len(atom.factors):
                 continue
             part = self.intern(Summation((index,), touched))
-            rest = {a: k for a, k in atom.factors if index not in a.free}
-            rewritten = self._reduced_monomial(sort({**rest, part: 1}))
+            merged = {a: k for a, k in atom.factors if index not in a.free}
+            exponent = merged.pop(part, 0) + 1
+            others = tuple(other for other in atom.indices if other != index)
+            if not exponent:
+                # The sum over one index is what the rest divides by.
+                return others, NormalForm({sort(merged): 1})
+            rewritten = self._reduced_monomial(sort({**merged, part: exponent}))
             if rewritten is not None:
-                return tuple(other for other in atom.indices if other != index), rewritten
+                return others, rewritten
         return None
 
     def cleared(self, form: NormalForm) -> NormalForm:

@@ -464,8 +464,18 @@ def _matches(pattern: Atom, atom: Atom) -> list[dict[Index, Affine]]:
         for theirs in _entries(atom):
             if theirs.tensor == ours.tensor:
                 pairs = zip(bare, theirs.subscripts, strict=True)
-                found.append({i: value for i, value in pairs if i and i in pattern.free})
+                values = {i: value for i, value in pairs if i and i in pattern.free}
+                if all(_in_reach(i, value, ours) for i, value in values.items()):
+                    found.append(values)
     return found
+
+
+def _in_reach(index: Index, value: Affine, entry: Variable) -> bool:
+    """Whether the pattern speaks of this value of its index, wherever the entry is not 0."""
+    axes = zip(entry.subscripts, entry.tensor.extents, strict=True)
+    if any(subscript.index == index and index.extent == extent for subscript, extent in axes):
+        return True
+    return nonnegative(value) and nonnegative(index.extent - value - 1)
 
 
 def _entries(atom: Atom) -> list[Variable]:
