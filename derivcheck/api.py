@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Backend = Literal["numpy", "jax"]
 
+_NO_PAGE = Source("<python>", "")
+
 
 def load(name: str) -> LoadedDerivation:
     """The registered derivation of this name.
@@ -55,7 +57,7 @@ class LoadedDerivation:
     """
 
     derivation: Derivation
-    source: Source = Source("<python>", "")
+    source: Source = _NO_PAGE
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

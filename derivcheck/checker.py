@@ -219,7 +219,7 @@ def _status(checked: Checked) -> int:
     verdicts = {each.judgement.verdict for each in checked.judged if each.judgement is not None}
     if verdicts & WRONG or any(each.outcome is Outcome.FAILED for each in checked.evidence):
         return FOUND_WRONG
-    if checked.derivation is None or any(
+    if checked.verdict is None or any(
         diagnostic.code == "nothing-judged" for diagnostic in checked.diagnostics
     ):
         return NOT_JUDGED

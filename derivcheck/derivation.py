@@ -41,9 +41,12 @@ class Link:
 
     `readings` has the plain reading first; empty when the link could not be read, and then `fault`
     says why. `tolerance` is the half unit of the last printed digit for a decimal that is a result.
-    `rounded` says that decimals stand inside a longer side without symbols, rounded nobody knows how.
-    `off_kinks` is set where a derivative occurs. `unknown` are the tensors in it that the page
-    neither declares nor defines nor uses in a definition: a failure that depends on them convicts nobody.
+    `rounded` says that decimals stand inside a longer side without symbols, rounded nobody knows
+    how. `off_kinks` is set where a derivative occurs. `unknown` are the tensors in it that the page
+    neither declares nor defines nor uses in a definition: a failure that depends on them convicts
+    nobody. `conditional` says that it is claimed under a condition in words that could not be read:
+    no counterexample convicts it. `occasion` is “the condition = 0” for conditions that were read
+    (both sides are multiplied by them): where that cannot be refuted the claim says nothing.
     """
 
     relation: str
@@ -53,6 +56,8 @@ class Link:
     rounded: bool = False
     unknown: tuple[Tensor, ...] = ()
     fault: Diagnostic | None = None
+    conditional: bool = False
+    occasion: Reading | None = None
 
 
 @dataclass(frozen=True)

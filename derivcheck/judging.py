@@ -7,7 +7,7 @@ every admissible reading is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derivcheck.calculus import UnknownFunction, expand_derivatives
 from derivcheck.derivation import Link, Reading
@@ -73,6 +73,11 @@ class _Points:
     def refuted(self, link: Link, reading: Reading) -> Refutation | None:
         return refute(link, reading, seed=self.seed, definitions=self.definitions)
 
+    def occurs(self, link: Link, occasion: Reading) -> bool:
+        """Whether the condition holds anywhere in the domain: whether “it is 0” can be refuted."""
+        absent = replace(link, relation="=", readings=(occasion,), tolerance=(None, None))
+        return self.refuted(absent, occasion) is not None
+
 
 def fault_judgement(fault: Diagnostic) -> Judgement:
     verdict = FAULTS.get(fault.code, Verdict.UNDECIDED)
@@ -89,6 +94,14 @@ def judge(
     if link.fault is not None:
         return Ruling(fault_judgement(link.fault))
     points = _Points(seed, definitions)
+    if link.occasion is not None and not points.occurs(link, link.occasion):
+        judgement = Judgement(
+            Verdict.UNDECIDED,
+            "vacuous",
+            "no point was found at which the condition of this claim holds",
+            help="check the condition against the domains that the page declares",
+        )
+        return Ruling(judgement)
     if link.relation not in ("=", r"\ne", r"\approx"):
         return Ruling(_by_enclosure(link, points))
     proofs: list[Proof] = []
@@ -167,7 +180,7 @@ def _not_proved(link: Link, proofs: list[Proof], points: _Points) -> Judgement:
     refutations = [points.refuted(link, reading) for reading in link.readings]
     first = refutations[0]
     if link.relation == r"\ne":
-        if first is not None:
+        if first is not None and not link.conditional:
             return Judgement(
                 Verdict.PROVED,
                 "proved",
@@ -229,6 +242,14 @@ def _undecided(link: Link, proof: Proof, points: _Points) -> Judgement:
 
 def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) -> Judgement:
     """A counterexample convicts, unless it rests on what the page leaves open."""
+    if link.conditional:
+        return Judgement(
+            Verdict.UNDECIDED,
+            "conditional",
+            "it does not always hold, and it is claimed under a condition that was not read",
+            counterexample=refutation.counterexample,
+            help="write the condition as cases, an Iverson bracket or a declared domain",
+        )
     if refutation.natural_domain:
         return Judgement(
             Verdict.UNDECIDED,

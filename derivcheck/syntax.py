@@ -1,7 +1,8 @@
 """The tree of one piece of mathematics: what was written, before anyone knows what it means.
 
-Nothing here knows shapes or kinds. Where notation has several readings (`f(x+1)`, `x^2_s`, `W_{in}`)
-the tree keeps what was written and elaboration decides. Spans are offsets into the document's text.
+Nothing here knows shapes or kinds. Where notation has several readings (`f(x+1)`, `x^2_s`,
+`W_{in}`) the tree keeps what was written and elaboration decides. Spans are offsets into the
+document's text.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class Symbol:
     r"""One name, in canonical LaTeX: `x`, `\alpha`, `\hat{X}`, `\mathcal{L}`, `\mathbb{R}`.
 
     Fonts that only decorate (bold, italic, upright of one letter) are dropped, so that `\mathbf{X}`
-    is `X`, and `bold` remembers them; a word is kept whole: `\text{loss}` is `loss` with `word` set.
-    Accents: `\hat \tilde \bar \dot \check \vec…` become `\hat{…}`; `\overline`, `\widehat`,
+    is `X`, and `bold` remembers them; a word is kept whole: `\text{loss}` is `loss` with `word`
+    set. Accents: `\hat \tilde \bar \dot \check \vec…` become `\hat{…}`; `\overline`, `\widehat`,
     `\widetilde` are the same as their small forms.
     """
 
@@ -115,9 +116,10 @@ class DerivativeOf:
 class BigOperator:
     r"""`\sum`, `\prod`, `\max`, `\min` with a body that extends over the following product.
 
-    `kind` is "sum", "prod", "max" or "min" (`\Sigma_{i=1}^{N}` is a sum; `\max_{r,q}` with a subscript
-    is one of these, `\max(a, b)` is a `Call`). `letters` are the bound letters; `lower`/`upper` are the
-    bounds of a single letter or None; `condition` is a further restriction (`j \ne i`) or None.
+    `kind` is "sum", "prod", "max" or "min" (`\Sigma_{i=1}^{N}` is a sum; `\max_{r,q}` with a
+    subscript is one of these, `\max(a, b)` is a `Call`). `letters` are the bound letters;
+    `lower`/`upper` are the bounds of a single letter or None; `condition` is a further
+    restriction (`j \ne i`) or None.
     """
 
     kind: str
@@ -131,11 +133,12 @@ class BigOperator:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    r"""A named function on its argument(s): `\log x`, `\exp(…)`, `\max(a, b)`, `\operatorname{f}(…)`.
+    r"""A named function on its argument(s): `\log x`, `\exp(…)`, `\max(a, b)`,
+    `\operatorname{f}(…)`.
 
     `name` has no backslash (`log`, `softmax`); `subscript`/`superscript` belong to the name
-    (`\log^2 x`, `\text{softmax}(x)_i` has the subscript of the whole call). `bracketed` says whether the
-    argument stood in brackets.
+    (`\log^2 x`, `\text{softmax}(x)_i` has the subscript of the whole call). `bracketed` says
+    whether the argument stood in brackets.
     """
 
     name: str
@@ -148,7 +151,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    r"""A bracketed body; `open`/`close` are `(`, `[`, `\{`, `|`, `\|`, `\lfloor`, `\lceil`, `\langle`, `{`…
+    r"""A bracketed body; `open`/`close` are `(`, `[`, `\{`, `|`, `\|`, `\lfloor`, `\lceil`,
+    `\langle`, `{`…
 
     Sizes (`\left`, `\Big`) are dropped. Plain braces `{…}` do not make a group unless something
     depends on them. The body may be a `Chain` (an Iverson bracket) or a `Sequence`.
@@ -170,7 +174,8 @@ class Cases:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    r"""`\mathbb{1}[c]`, `\mathbf{1}\{c\}`, `\mathbb{1}_{i=j}`, `1\{…\}`, `I[…]` with a relation inside."""
+    r"""`\mathbb{1}[c]`, `\mathbf{1}\{c\}`, `\mathbb{1}_{i=j}`, `1\{…\}`, `I[…]` with a relation
+    inside."""
 
     condition: Node
     span: Span
@@ -180,7 +185,8 @@ class Indicator:
 class Chain:
     r"""`a < b \le c` where it stands inside an expression: sides and the relations between them.
 
-    Relations as in `Statement`. Logical words inside (`and`, `\land`, `,`) make a `Sequence` of chains.
+    Relations as in `Statement`. Logical words inside (`and`, `\land`, `,`) make a `Sequence` of
+    chains.
     """
 
     sides: tuple[Node, ...]
@@ -219,9 +225,9 @@ Node: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    r"""A relation sign at its place: `=`, `:=`, `\equiv`, `\ne`, `\approx`, `\in`, `<`, `\le`, `>`, `\ge`,
-    `\propto`, `\sim`, `\to`, `\mapsto`, `\leftarrow`…: canonical spelling, with `\leq` as `\le`,
-    `\neq` as `\ne`, `\triangleq`, `\overset{def}{=}` as `:=`."""
+    r"""A relation sign at its place: `=`, `:=`, `\equiv`, `\ne`, `\approx`, `\in`, `<`, `\le`,
+    `>`, `\ge`, `\propto`, `\sim`, `\to`, `\mapsto`, `\leftarrow`…: canonical spelling, with
+    `\leq` as `\le`, `\neq` as `\ne`, `\triangleq`, `\overset{def}{=}` as `:=`."""
 
     sign: str
     span: Span
@@ -229,11 +235,13 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    r"""A chain of sides: `A = B = C` has three sides and two relations; a lone formula has one side.
+    r"""A chain of sides: `A = B = C` has three sides and two relations; a lone formula has one
+    side.
 
-    Sides that are top-level `Sequence`s (`i, j \in …`) stay sequences. Statements of one piece are split
-    at `\Rightarrow`, `\implies`, `\iff`, `;`, at `\quad`/`,` between complete statements and at rows that do not
-    continue the chain; a row that begins with a relation continues the one before.
+    Sides that are top-level `Sequence`s (`i, j \in …`) stay sequences. Statements of one piece
+    are split at `\Rightarrow`, `\implies`, `\iff`, `;`, at `\quad`/`,` between complete
+    statements and at rows that do not continue the chain; a row that begins with a relation
+    continues the one before.
     """
 
     sides: tuple[Node, ...]

@@ -149,7 +149,12 @@ def _sum(page: str, terms: list[tuple[str, Node]]) -> str:
 
 def _subscript_letters(side: Node) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    bound = {l.name for n in nodes(side) if isinstance(n, syntax.BigOperator) for l in n.letters}
+    bound = {
+        letter.name
+        for n in nodes(side)
+        if isinstance(n, syntax.BigOperator)
+        for letter in n.letters
+    }
     for node in nodes(side):
         if isinstance(node, syntax.Scripted) and node.subscript is not None:
             for part in _items(node.subscript):

@@ -1,10 +1,13 @@
-"""Judging edited claims: the edited page goes through reader and elaboration, then its one claim."""
+"""Judging edited claims: the edited page goes through reader and elaboration, then its one
+claim."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from mutants import Edit, Neighbours
 
 from derivcheck import registry
 from derivcheck.checker import read_derivation
@@ -16,7 +19,6 @@ from derivcheck.latex import parse_math
 from derivcheck.source import Source, Span
 from derivcheck.syntax import Node
 from derivcheck.verdict import Verdict
-from tests.mutants import Edit, Neighbours
 
 
 @dataclass(frozen=True)

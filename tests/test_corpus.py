@@ -61,7 +61,9 @@ def test_page(path: Path) -> None:
     )
     if path.parent.name == "sound":
         assert not any(
-            verdict in ("refuted", "ill-formed") for verdicts in got.values() for verdict in verdicts
+            verdict in ("refuted", "ill-formed")
+            for verdicts in got.values()
+            for verdict in verdicts
         )
 
 

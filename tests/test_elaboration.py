@@ -51,7 +51,7 @@ MATRICES = (
     r"- $X \in \mathbb{R}^{S \times M}$, $W \in \mathbb{R}^{N \times M}$, $b \in \mathbb{R}^N$"
     "\n\n"
 )
-LINEAR = MATRICES + r"$$Y_{sn} = \sum_m X_{sm} W_{nm} + b_n$$" "\n\n"
+LINEAR = MATRICES + r"$$Y_{sn} = \sum_m X_{sm} W_{nm} + b_n$$"
 
 
 # --- declarations ---------------------------------------------------------------------------------
@@ -256,7 +256,8 @@ def test_what_the_page_says_nothing_about_is_unknown() -> None:
     assert [tensor.name for tensor in item.link.unknown] == ["q"]
 
 
-# --- faults -----------------------------------------------------------------------------------------
+# --- faults
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import pytest
+from mutants import Edit, mutants, rewritings
+from mutation import Claim, Tally, claims, neighbours, verdict
+from oracle import differs
 
 from derivcheck import registry
 from derivcheck.verdict import Verdict
-from tests.mutants import Edit, mutants, rewritings
-from tests.mutation import Claim, Tally, claims, neighbours, verdict
-from tests.oracle import differs
 
 SAMPLE = 29
 """One edit in so many runs by default; a prime, so that every kind of edit is met."""

@@ -9,23 +9,29 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.derivation import Link, Reading
 from derivcheck.elaboration.choices import Choices
+from derivcheck.elaboration.conditions import truth
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.scope import TensorMeaning
 from derivcheck.elaboration.state import PageState
+from derivcheck.elaboration.supposing import Condition
 from derivcheck.elaboration.terms import Translator, has_subscripts
 from derivcheck.expression import (
+    ONE,
+    ZERO,
     Affine,
     Context,
     Definition,
     Derivative,
     Entry,
     Expression,
+    Hypothesis,
     Index,
     Tensor,
     free_indices,
     multiply,
+    negation,
     rational,
     rebuild,
     tensors,
@@ -44,8 +50,10 @@ class LinkReader:
         indexed = any(has_subscripts(side, page) for side in sides)
         self.translator = Translator(page, letters, indexed=indexed)
 
-    def link(self, left: Node, relation: Relation, right: Node) -> Link:
-        """The link with its readings; a fault instead if it has none."""
+    def link(
+        self, left: Node, relation: Relation, right: Node, governed: Sequence[Condition] = ()
+    ) -> Link:
+        """The link with its readings, under these conditions; a fault instead if it has none."""
         sign = "=" if relation.sign in (":=", r"\equiv") else relation.sign
         try:
             if sign not in JUDGED:
@@ -58,6 +66,15 @@ class LinkReader:
             readings = self._readings(left, right)
         except Fault as fault:
             return Link(sign, (), fault=fault.diagnostic())
+        read = self._conditions(governed)
+        strict = sign in ("<", ">") and read is not None and read[0] != ONE
+        occasion: Reading | None = None
+        if read is not None and not strict:
+            readings = tuple(_under(reading, *read) for reading in readings)
+            if read[0] != ONE:
+                first = readings[0]
+                indices = _free(read[0], ZERO)
+                occasion = replace(first, left=read[0], right=ZERO, indices=indices)
         approximate = sign == r"\approx"
         return Link(
             sign,
@@ -66,7 +83,38 @@ class LinkReader:
             tolerance=(_half_unit(left, approximate), _half_unit(right, approximate)),
             rounded=_is_rounded(left) or _is_rounded(right),
             unknown=self._unknown(readings[0]),
+            conditional=read is None or strict,
+            occasion=occasion,
         )
+
+    def _conditions(
+        self, governed: Sequence[Condition]
+    ) -> tuple[Expression, tuple[Hypothesis, ...]] | None:
+        """The conditions as a number that is 0 or 1 and as equations; None if one was not read."""
+        holds: Expression = ONE
+        equations: list[Hypothesis] = []
+        for condition in governed:
+            if condition.statement is None:
+                return None
+            sides = condition.statement.sides
+            signs = tuple(relation.sign for relation in condition.statement.relations)
+            integers = all(map(self.translator.integers.is_integer, sides))
+            try:
+                if signs == ("=",) and not integers:
+                    left, right = map(self.translator.value, sides)
+                    if condition.negated:
+                        different = syntax.Chain(sides, (r"\ne",), condition.statement.span)
+                        holds = multiply(holds, truth(self.translator, different))
+                    else:
+                        text = self.page.source.slice(condition.statement.span)
+                        equations.append(Hypothesis(left, right, text))
+                    continue
+                chain = syntax.Chain(sides, signs, condition.statement.span)
+                value = truth(self.translator, chain)
+            except Fault:
+                return None
+            holds = multiply(holds, negation(value) if condition.negated else value)
+        return holds, tuple(equations)
 
     def _readings(self, left: Node, right: Node) -> tuple[Reading, ...]:
         found: list[Reading] = []
@@ -96,6 +144,15 @@ class LinkReader:
             if tensor not in known
             and isinstance((k := self.page.scope.lookup(tensor.name)) and k.meaning, TensorMeaning)
         )
+
+
+def _under(
+    reading: Reading, holds: Expression, equations: tuple[Hypothesis, ...]
+) -> Reading:
+    """The reading where the conditions hold: `A = B if C` says that C·A = C·B."""
+    left, right = multiply(holds, reading.left), multiply(holds, reading.right)
+    context = replace(reading.context, hypotheses=(*reading.context.hypotheses, *equations))
+    return replace(reading, left=left, right=right, indices=_free(left, right), context=context)
 
 
 def _free(left: Expression, right: Expression) -> tuple[Index, ...]:

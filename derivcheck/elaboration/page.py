@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from derivcheck import syntax
@@ -21,12 +22,14 @@ from derivcheck.elaboration.declarations import (
     is_constant,
 )
 from derivcheck.elaboration.definitions import DefinitionReader
-from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader, held
 from derivcheck.elaboration.names import label, whole
+from derivcheck.elaboration.restriction import BOUNDS, bracketed, is_range, restricts
 from derivcheck.elaboration.scope import UnreadMeaning
 from derivcheck.elaboration.state import PageState, Same
+from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.expression import (
     Affine,
     Context,
@@ -44,7 +47,6 @@ from derivcheck.latex import collect_macros, parse_math
 from derivcheck.source import Span
 from derivcheck.syntax import Statement
 
-BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
 MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
 DEFINES = frozenset({":=", r"\equiv"})
 
@@ -74,6 +76,7 @@ class _Page:
         self.sentence_declares = False
         self.listing = ""
         self.supposing = False
+        self.suppositions = Suppositions()
 
     def read(self) -> Derivation:
         maths = [
@@ -90,6 +93,7 @@ class _Page:
             match block:
                 case Heading(level, parts, _):
                     self.state.scope.enter(level)
+                    self.suppositions.heading()
                     self.heading = "".join(p.text for p in parts if isinstance(p, Prose)).strip()
                     self.title = self.title or self.heading
                 case Paragraph(parts, _):
@@ -111,12 +115,13 @@ class _Page:
         whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
-        for part in parts:
+        roles = self.suppositions.read(parts, pieces, partial(restricts, self.state))
+        for number, part in enumerate(parts):
             if isinstance(part, Prose):
                 self._prose(part.text)
                 continue
-            for statement in pieces[part]:
-                self._statement(statement, whole_text)
+            for order, statement in enumerate(pieces[part]):
+                self._statement(statement, whole_text, roles.get((number, order), Role()))
             self.sentence += " $ "
 
     def _prose(self, text: str) -> None:
@@ -135,12 +140,22 @@ class _Page:
     # --- statements
     # -------------------------------------------------------------------------------------
 
-    def _statement(self, statement: Statement, paragraph: str) -> None:
-        letters = Letters(self.state, statement.sides)
+    def _statement(self, statement: Statement, paragraph: str, role: Role) -> None:
+        if statement.relations:
+            statement, condition = bracketed(statement)
+            if condition is not None:
+                role = Role((*role.governed, Condition(condition)), role.lead)
+        conditions = [c.statement for c in role.governed if c.statement is not None]
+        letters = Letters(
+            self.state, (*statement.sides, *(side for c in conditions for side in c.sides))
+        )
         integers = IntegerReader(self.state, letters)
         reader = DeclarationReader(self.state, integers)
         if not statement.relations:
             self._listed(statement)
+            return
+        if role.lead == "condition" or is_range(statement):
+            self._note(Kind.DECLARATION, statement, 0)  # “if j ≠ n”, “for i = 1, …, N” claim nothing
             return
         first = statement.relations[0].sign
         try:
@@ -157,7 +172,7 @@ class _Page:
         if all(integers.is_letter(side) for side in statement.sides):
             self._note(Kind.DECLARATION, statement, 0)  # “when j ≠ n” in prose claims nothing
             return
-        self._equations(statement, letters)
+        self._equations(statement, letters, role)
 
     def _listed(self, statement: Statement) -> None:
         """A lone symbol after “outputs” or “incoming cotangents”."""
@@ -232,24 +247,32 @@ class _Page:
     # --- equations: definition, hypothesis, or claims
     # ------------------------------------------------------
 
-    def _equations(self, statement: Statement, letters: Letters) -> None:
+    def _equations(self, statement: Statement, letters: Letters, role: Role) -> None:
         links = LinkReader(self.state, letters, statement.sides)
         definitions = DefinitionReader(self.state, letters, links.translator, self.same)
         start = 0
         sign = statement.relations[0].sign
         explicit = sign in DEFINES
         if explicit or sign == "=":
-            start = self._define(statement, definitions, explicit)
+            start = self._define(statement, definitions, explicit, role)
         for position in range(start, len(statement.relations)):
-            self._claim(statement, position, links)
+            self._claim(statement, position, links, role)
 
-    def _define(self, statement: Statement, definitions: DefinitionReader, explicit: bool) -> int:
+    def _define(
+        self, statement: Statement, definitions: DefinitionReader, explicit: bool, role: Role
+    ) -> int:
         """1 if the first equality defines (or cannot), 0 if it is a claim."""
         left, right = statement.sides[:2]
         before = self.state.scope.snapshot()
         try:
             if not definitions.defines(left, right, explicit):
                 return 0
+            if any(condition.statement is not None for condition in role.governed):
+                raise unsupported(
+                    "a definition under a condition in words",
+                    whole((left, right)),
+                    "write cases, or declare the domain before",
+                )
             if not definitions.define(left, right, explicit, bound_by_prose=self._let()):
                 return 0
         except Fault as fault:
@@ -270,10 +293,12 @@ class _Page:
         words = self.sentence.lower().split()
         return any(word in ("let", "define", "denote", "write", "set") for word in words[-6:])
 
-    def _claim(self, statement: Statement, position: int, links: LinkReader) -> None:
+    def _claim(
+        self, statement: Statement, position: int, links: LinkReader, role: Role
+    ) -> None:
         left, right = statement.sides[position : position + 2]
         relation = statement.relations[position]
-        supposed = self.supposing or (
+        supposed = self.supposing or role.lead == "supposed" or (
             self.sentence_declares and HYPOTHESIS.search(self.sentence) is not None
         )
         if supposed and relation.sign == "=":
@@ -291,7 +316,7 @@ class _Page:
             self._note(Kind.DECLARATION, statement, position)
             return
         before = self.state.scope.snapshot()
-        link = links.link(left, relation, right)
+        link = links.link(left, relation, right, role.governed)
         if link.fault is not None:
             self.state.scope.restore(before)
         fault = link.fault
@@ -393,17 +418,7 @@ class _Settling:
         if item.link is None:
             return item
         sizes = self.state.sizes
-        readings = tuple(
-            Reading(
-                sizes.settle(reading.left),
-                sizes.settle(reading.right),
-                tuple(map(sizes.index, reading.indices)),
-                self.context(reading.context),
-                reading.note,
-                reading.caution,
-            )
-            for reading in item.link.readings
-        )
+        readings = tuple(map(self.reading, item.link.readings))
         loose = _undetermined(readings, sizes.undetermined)
         if loose is not None:
             fault = Diagnostic(
@@ -418,7 +433,20 @@ class _Settling:
         if fixed is not None:
             readings = (*readings, fixed)
         unknown = tuple(map(sizes.tensor, item.link.unknown))
-        return replace(item, link=replace(item.link, readings=readings, unknown=unknown))
+        occasion = self.reading(item.link.occasion) if item.link.occasion else None
+        link = replace(item.link, readings=readings, unknown=unknown, occasion=occasion)
+        return replace(item, link=link)
+
+    def reading(self, reading: Reading) -> Reading:
+        sizes = self.state.sizes
+        return Reading(
+            sizes.settle(reading.left),
+            sizes.settle(reading.right),
+            tuple(map(sizes.index, reading.indices)),
+            self.context(reading.context),
+            reading.note,
+            reading.caution,
+        )
 
 
 def _undetermined(readings: tuple[Reading, ...], loose: set[Affine]) -> Index | None:

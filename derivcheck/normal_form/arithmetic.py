@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor, gcd, lcm
 
@@ -29,6 +29,8 @@ from derivcheck.normal_form.session import BudgetExceeded, Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO, Signs, product_sign
 
 _LARGEST_EXPONENT = 256
+_FEW = 2
+"""A guard that holds, or fails, at no more than this and one values is written with deltas."""
 _SINE = Function("sin")
 
 
@@ -92,6 +94,9 @@ def leading_orientation(form: NormalForm) -> int:
 class Arithmetic(Signs):
     """Products merge equal atoms; powers pull out the content and keep the rest as a root."""
 
+    _mirrored: dict[Sign, Atom] = field(default_factory=dict[Sign, Atom])
+    """The atoms [−b > 0] of this session, with b."""
+
     def of_atom(self, atom: Atom) -> NormalForm:
         return NormalForm({((self.intern(atom), 1),): 1})
 
@@ -111,22 +116,36 @@ class Arithmetic(Signs):
         return NormalForm(terms)
 
     def guard(self, value: Affine) -> NormalForm:
-        """[value ≥ 0], decided where the ranges decide it."""
+        """[value ≥ 0], decided where the ranges decide it.
+
+        Under `complement_guards` it is also oriented, and deltas where few values are left.
+        """
+        if not self.complement_guards:
+            return self.bare_guard(value)
+        value = tightened(value)
+        if lowest_terms(value)[2] < 0:
+            # Of e and −e − 1 exactly one has a constant ≥ 0, whatever its indices are called.
+            return subtracted(constant(1), self.bare_guard(-value - 1, _FEW))
+        return self.bare_guard(value, _FEW)
+
+    def bare_guard(self, value: Affine, few: int = 0) -> NormalForm:
+        """[value ≥ 0]; where value ≤ few is entailed, δ(value, 0) + … + δ(value, few)."""
         if nonnegative(value):
             return constant(1)
         if nonnegative(-value - 1):
             return constant(0)
-        value = tightened(value)
-        if self.complement_guards and lowest_terms(value)[2] < 0:
-            # Of e and −e − 1 exactly one has a constant ≥ 0, whatever its indices are called.
-            return subtracted(constant(1), self.of_atom(NonNegative(-value - 1)))
-        return self.of_atom(NonNegative(value))
+        for last in range(few + 1):
+            if nonnegative(-value + last):
+                return added([self.equal(value - reached) for reached in range(last + 1)])
+        return self.of_atom(NonNegative(tightened(value)))
 
     def within(self, value: Affine, extent: Affine) -> NormalForm:
+        """The guards of an axis. They stay as they are beside what they guard: rules that hold
+        inside the axis only rest on them."""
         index = value.index
         if index is not None and index.extent == extent:
             return constant(1)
-        return self.multiply(self.guard(value), self.guard(extent - value - 1))
+        return self.multiply(self.bare_guard(value), self.bare_guard(extent - value - 1))
 
     def equal(self, difference: Affine) -> NormalForm:
         """δ(difference, 0), decided where the ranges decide it."""
@@ -225,6 +244,11 @@ class Arithmetic(Signs):
                     del merged[atom]
                     continue
             merged[atom] = total
+        for mirrored, base in self._mirrored.items():
+            if merged.get(mirrored, 0) > 0 and merged.get(base, 0) > 0:
+                # [−b > 0] and 1 − [b > 0] differ where b = 0 only, and there the product is 0.
+                del merged[mirrored]
+                others.append(subtracted(constant(1), self.positive(self.of_atom(base))))
         return sort(merged), factor, others
 
     def _settled(self, atom: Atom, merged: dict[Atom, Number]) -> bool:

@@ -37,6 +37,8 @@ from derivcheck.normal_form.signs import NEGATIVE, POSITIVE
 _ODD = ("sin", "arctan", "erf")
 _AT_ZERO = {"sin": 0, "arctan": 0, "erf": 0, "cos": 1}
 _ARITY = {"max": 2, "min": 2}
+_MOST_SIGNS = 4
+"""The sign of a product of n factors has 2ⁿ⁻¹ terms."""
 
 
 @dataclass
@@ -187,14 +189,17 @@ class Functions(Generic):
             return self.exponential(self.multiply(exponent, self.logarithm(base)))
         if not base:
             raise Unprovable("0 under a symbolic exponent")
-        if len(base.terms) == 1 and self.sign(exponent) == POSITIVE:
+        if len(base.terms) == 1:
             ((monomial, coefficient),) = base.terms.items()
             indicators = tuple(factor for factor in monomial if indicates(*factor))
-            if indicators:
+            if indicators and self.sign(exponent) == POSITIVE:
                 # (g·b)^n = g·b^n for an indicator g and n > 0
                 rest = tuple(factor for factor in monomial if factor not in indicators)
                 inside = self.general_power(NormalForm({rest: coefficient}), exponent)
                 return self.multiply(NormalForm({indicators: 1}), inside)
+            if indicators:
+                # g^(N−1) is 1 where N = 1, and g⁻¹·g^N is not.
+                return self.of_atom(Tower(self.settled(base), self.settled(exponent)))
         whole = exponent.terms.get((), 0)
         if whole.denominator == 1 and whole:
             symbolic = subtracted(exponent, constant(whole))
@@ -222,9 +227,40 @@ class Functions(Generic):
             return self.multiply(factor, self.positive(NormalForm(rest)))
         if any(map(self._never_exceeds, argument.terms.items())) and self._below_maximum(argument):
             return constant(0)
+        if len(argument.terms) == 1:
+            ((monomial, coefficient),) = argument.terms.items()
+            if len(monomial) > 1 or monomial[0][1] != 1:
+                if len(monomial) <= _MOST_SIGNS:
+                    return self._sign_of_product(monomial, coefficient)
+            elif coefficient < 0 and not (self.off_kinks and self.generic(argument)):
+                made = self.intern(Sign(argument))
+                assert isinstance(made, Sign)
+                self._mirrored[made] = monomial[0][0]
+                return self.of_atom(made)
         if self.off_kinks and leading_orientation(argument) < 0 and self.generic(argument):
             return subtracted(constant(1), self.of_atom(Sign(scaled(argument, -1))))
         return self.of_atom(Sign(argument))
+
+    def _sign_of_product(self, monomial: Monomial, coefficient: Number) -> NormalForm:
+        """[Π aᵏ > 0] by the signs of the factors: [a b > 0] = [a > 0][b > 0] + [−a > 0][−b > 0]."""
+        plus, minus = constant(int(coefficient > 0)), constant(int(coefficient < 0))
+        for atom, k in monomial:
+            above = self.positive(self.of_atom(atom))
+            if k.denominator != 1:
+                # Defined for a ≥ 0 only.
+                plus, minus = self.multiply(plus, above), self.multiply(minus, above)
+                continue
+            below = self.positive(scaled(self.of_atom(atom), -1))
+            if k % 2:
+                plus, minus = (
+                    added((self.multiply(plus, above), self.multiply(minus, below))),
+                    added((self.multiply(plus, below), self.multiply(minus, above))),
+                )
+            else:
+                # An even power is 0 where its base is.
+                other = added((above, below))
+                plus, minus = self.multiply(plus, other), self.multiply(minus, other)
+        return plus
 
     def _without_positive_content(self, argument: NormalForm) -> NormalForm:
         while True:

@@ -1,0 +1,121 @@
+"""Whether a formula after “if”, “for” or “at” restricts what is claimed, defines, or names a range."""
+
+from __future__ import annotations
+
+from derivcheck import syntax
+from derivcheck.elaboration.declarations import declared_name, is_constant
+from derivcheck.elaboration.integers import IntegerReader, Letters
+from derivcheck.elaboration.names import nodes
+from derivcheck.elaboration.scope import FunctionMeaning, TensorMeaning
+from derivcheck.elaboration.state import PageState
+from derivcheck.syntax import Node, Statement
+
+BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
+
+
+def is_range(statement: Statement) -> bool:
+    r"""`i = 1, \ldots, N`: all values of a letter."""
+    return any(
+        isinstance(item, syntax.Unreadable) and item.construct == "ellipsis"
+        for side in statement.sides[1:]
+        if isinstance(side, syntax.Sequence)
+        for item in side.items
+    )
+
+
+def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:
+    r"""`A = B \quad (i \ne j)`: the statement without the condition in brackets, and that condition."""
+    *sides, last = statement.sides
+    match last:
+        case syntax.Multiplication(
+            (*factors, syntax.Group("(", _, syntax.Chain(inner, signs) as chain)), (*operators, "")
+        ):
+            pass
+        case _:
+            return statement, None
+    relations = tuple(syntax.Relation(sign, chain.span) for sign in signs)
+    kept = (
+        factors[0]
+        if len(factors) == 1
+        else syntax.Multiplication(
+            tuple(factors), tuple(operators), factors[0].span | factors[-1].span
+        )
+    )
+    return (
+        syntax.Statement((*sides, kept), statement.relations, statement.span),
+        syntax.Statement(inner, relations, chain.span),
+    )
+
+
+def restricts(page: PageState, statement: Statement, words: str) -> bool:
+    """Whether this statement after these words is a condition rather than a definition or a range.
+
+    `words` end in one that may lead a condition; they are empty for a statement that follows a
+    claim in one piece of mathematics.
+    """
+    sides = statement.sides
+    signs = {relation.sign for relation in statement.relations}
+    if r"\in" in signs or is_range(statement):
+        return False
+    integers = IntegerReader(page, Letters(page, sides))
+    if all(map(integers.is_letter, sides)):
+        return True
+    word = words.strip(" \t\n:,.*_(").lower()
+    if word == "where":
+        return signs == {"="} and _is_given(page, sides) and not _definable(sides[0])
+    if signs <= BOUNDS:
+        return not (word == "" or word.startswith("for")) or _known(page, sides)
+    if word == "":
+        return False
+    if signs != {"="}:
+        return signs <= {r"\to", r"\approx", "="}
+    if _is_name(sides[0]) and is_constant(sides[1]):
+        return True
+    if word in ("at", "as", "on") or word.startswith(("suppose", "assume")):
+        return False
+    if not _is_name(sides[0]) and not _is_application(sides[0]):
+        return True
+    plain = all(map(_is_name, sides))
+    return plain and not word.startswith(("for", "once", "while", "provided"))
+
+
+def _known(page: PageState, sides: tuple[Node, ...]) -> bool:
+    """Whether every symbol of a bound means something here already."""
+    names = [declared_name(side) for side in sides if not is_constant(side)]
+    return all(name is None or page.scope.lookup(name) is not None for name in names)
+
+
+def _is_given(page: PageState, sides: tuple[Node, ...]) -> bool:
+    """Whether an equation is about inputs alone: nothing in it is defined or differentiated."""
+    for side in sides:
+        for node in nodes(side):
+            if isinstance(node, syntax.DerivativeOf):
+                return False
+            name = declared_name(node)
+            known = page.scope.lookup(name) if name is not None else None
+            if known is not None and isinstance(known.meaning, FunctionMeaning):
+                return False
+            if (
+                known is not None
+                and isinstance(known.meaning, TensorMeaning)
+                and known.meaning.tensor in page.context.definitions
+            ):
+                return False
+    return True
+
+
+def _definable(left: Node) -> bool:
+    return _is_name(left) or _is_application(left)
+
+
+def _is_name(node: Node) -> bool:
+    return declared_name(node) is not None
+
+
+def _is_application(node: Node) -> bool:
+    """`f(x)`."""
+    return isinstance(node, syntax.Call) or (
+        isinstance(node, syntax.Multiplication)
+        and len(node.factors) == 2
+        and isinstance(node.factors[1], syntax.Group)
+    )

@@ -1,0 +1,207 @@
+"""Conditions in words: which formulas of a paragraph only say when others hold.
+
+“|x| = x if x > 0” claims nothing for x ≤ 0, and “Case 1: i = j” defines neither letter. A condition
+governs the claim it follows, else the rest of its sentence; where its sentence claims nothing it
+governs the displays that come next, and a “case” all up to the next case or heading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from derivcheck.document import Math, Prose
+from derivcheck.syntax import Statement
+
+_LEADS = re.compile(
+    r"\b(?:(?P<unless>unless|except(?: (?:when|if|for|at))?)|(?P<case>case(?:\s+\w+)?|otherwise if)"
+    r"|if(?: and only if)?|when(?:ever)?|as long as|in case|only for|for(?: (?:all|every|each|any))?"
+    r"|(?:at|as|on)|provided(?: that)?|once|while|(?P<suppose>suppose|assume)(?: that)?)[\s:,.*_(]*$",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"^[\s,;:(*_]*(?:but|only|always|valid|holds|true|is valid|which holds)?[\s,;:(*_]*$", re.IGNORECASE
+)
+_SUPPOSES = re.compile(
+    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|given|such that|satisfying)(?: that)?[\s:,*_]*$",
+    re.IGNORECASE,
+)
+_LOOSE = re.compile(r"\b(?:with|where|since|because)[\s:,*_]*$", re.IGNORECASE)
+_WORDS = re.compile(
+    r"(?<!even )(?<!as )(?<!see )(?<!check )(?<!ask )(?<!test )"
+    r"\b(?:if|unless|provided|as long as|only when)\b(?! (?:we|you|one|I)\b)",
+    re.IGNORECASE,
+)
+_OTHERWISE = re.compile(r"^\W*(?:and |but )?(?:otherwise|else)\b", re.IGNORECASE)
+_STOP = re.compile(r"(?<!\bcase [\w])(?<!\bi\.e)(?<!\be\.g)(?<!\bcf)[.;!?][*_)\"”]*(?=\s|$)", re.IGNORECASE)
+_GENERAL = re.compile(
+    r"^\W*(?:in general|hence|combin|together|in summary|overall|therefore|thus|so\b|both)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What must hold; `statement` is None where only words say it, `negated` for “unless”."""
+
+    statement: Statement | None
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Role:
+    """What the words around a statement make of it.
+
+    `governed` are the conditions under which it is claimed; `lead` is "condition" or "otherwise" where
+    it is a condition itself, "supposed" after “suppose”, "loose" after “where” and the like, else "".
+    """
+
+    governed: tuple[Condition, ...] = ()
+    lead: str = ""
+
+
+Key: TypeAlias = tuple[int, int]
+"""A statement's place in its paragraph: the part, and the statement in the part."""
+
+
+@dataclass
+class _Place:
+    key: Key
+    statement: Statement
+    words: str
+    """The words directly before it in its sentence; empty after another statement of its piece."""
+    first: bool
+    """Whether it begins its piece of mathematics."""
+    case: bool = False
+    """Whether it is a condition that holds until the next case."""
+
+
+@dataclass
+class _Sentence:
+    places: list[_Place] = field(default_factory=list[_Place])
+    words: list[str] = field(default_factory=list[str])
+
+
+class Suppositions:
+    """Reads the roles of statements paragraph by paragraph; conditions carry over to displays."""
+
+    def __init__(self) -> None:
+        self._carried: tuple[Condition, ...] = ()
+        self._case: tuple[Condition, ...] = ()
+
+    def heading(self) -> None:
+        """A new section begins: no condition of the last one governs it."""
+        self._carried = self._case = ()
+
+    def read(
+        self,
+        parts: Sequence[Prose | Math],
+        pieces: Mapping[Math, tuple[Statement, ...]],
+        restricts: Callable[[Statement, str], bool],
+    ) -> dict[Key, Role]:
+        """The roles of a paragraph's statements.
+
+        `restricts` says of a statement after words such as “if” (or "" for one that stands in a
+        claim's own piece, after it) whether it is a restriction rather than a definition or a range.
+        """
+        sentences = list(_sentences(parts, pieces))
+        displayed = isinstance(parts[0], Math) and parts[0].display
+        carried = self._carried if displayed else ()
+        self._carried = ()
+        if not displayed and _GENERAL.match("".join(sentences[0].words) if sentences else ""):
+            self._case = ()
+        roles: dict[Key, Role] = {}
+        for number, sentence in enumerate(sentences):
+            found, leading = _roles(sentence, restricts)
+            if any(place.case for place in sentence.places):
+                self._case = leading
+            outer = (*self._case, *(carried if number == 0 else ()))
+            for key, role in found.items():
+                own = (*role.governed, *(c for c in outer if c not in role.governed))
+                roles[key] = role if role.lead == "condition" else Role(own, role.lead)
+            last = number == len(sentences) - 1
+            if last and leading and not any(not role.lead for role in found.values()):
+                self._carried = leading
+        if displayed and len(parts) == 1:
+            self._carried = carried
+        return roles
+
+
+def _sentences(
+    parts: Sequence[Prose | Math], pieces: Mapping[Math, tuple[Statement, ...]]
+) -> Iterator[_Sentence]:
+    sentence = _Sentence()
+    words = ""
+    for number, part in enumerate(parts):
+        if isinstance(part, Prose):
+            *ended, words = _STOP.split(" ".join(part.text.split("\n")))
+            for text in ended:
+                sentence.words.append(text)
+                yield sentence
+                sentence = _Sentence()
+            sentence.words.append(words)
+            continue
+        for order, statement in enumerate(pieces[part]):
+            if statement.relations:
+                sentence.places.append(
+                    _Place((number, order), statement, words if not order else "", not order)
+                )
+        words = ""
+        if part.display and part.latex.rstrip().endswith("."):
+            yield sentence
+            sentence = _Sentence()
+    yield sentence
+
+
+def _roles(
+    sentence: _Sentence, restricts: Callable[[Statement, str], bool]
+) -> tuple[dict[Key, Role], tuple[Condition, ...]]:
+    """Roles by place, and the conditions that lead the rest of the sentence."""
+    leading: tuple[Condition, ...] = ()
+    if sentence.words and (_OTHERWISE.match(sentence.words[0]) or _worded(sentence)):
+        leading = (Condition(None),)
+    roles: dict[Key, Role] = {}
+    waiting: list[_Place] = []
+    for place in sentence.places:
+        match = _LEADS.search(place.words)
+        if place.first and match is not None and restricts(place.statement, match[0]):
+            condition = Condition(place.statement, match["unless"] is not None)
+            trailing = bool(waiting) and _BARE.match(place.words[: match.start()]) is not None
+        elif not place.first and waiting and restricts(place.statement, ""):
+            condition, trailing = Condition(place.statement), True
+            match = None
+        else:
+            lead = (
+                "supposed"
+                if _SUPPOSES.search(place.words)
+                else "loose"
+                if _LOOSE.search(place.words) and restricts(place.statement, "where")
+                else ""
+            )
+            roles[place.key] = Role(leading, lead)
+            waiting = [*waiting, place] if not lead else waiting
+            continue
+        roles[place.key] = Role((), "condition")
+        place.case = match is not None and bool(match["case"] or match["suppose"])
+        if trailing:
+            for claim in waiting:
+                roles[claim.key] = Role((*roles[claim.key].governed, condition))
+        else:
+            leading = (condition,)
+        waiting = []
+    if any(role.lead == "loose" for role in roles.values()):
+        for key, role in roles.items():
+            roles[key] = Role((*role.governed, Condition(None)), role.lead)
+    return roles, leading
+
+
+def _worded(sentence: _Sentence) -> bool:
+    """Whether words alone state a condition: “if the rows sum to one”."""
+    written = sum(
+        1
+        for place in sentence.places
+        if (match := _LEADS.search(place.words)) is not None and _WORDS.match(match[0].strip())
+    )
+    return len(_WORDS.findall(" $ ".join(sentence.words))) > written
