@@ -167,8 +167,7 @@ def _nothing_judged(source: Source, something: bool) -> Diagnostic:
     )
 
 
-# --- run: the closed forms against the witnesses
-# -----------------------------------------------------
+# --- run: the closed forms against the witnesses -------------------------------------------------
 
 
 def run_derivation(
@@ -209,8 +208,7 @@ def run_derivation(
     )
 
 
-# --- exit status
-# ---------------------------------------------------------------------------------------
+# --- exit status ---------------------------------------------------------------------------------
 
 
 def _status(checked: Checked) -> int:

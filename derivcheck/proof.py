@@ -25,7 +25,6 @@ from derivcheck.normal_form import (
 from derivcheck.normal_form.atoms import (
     Atom,
     Exponential,
-    NonNegative,
     Root,
     Scalar,
     Sign,
@@ -68,9 +67,9 @@ def prove(
     if _too_deep(reading.left) or _too_deep(reading.right):
         return Proof(False, f"nested more than {_DEEPEST} deep", (), 0, None)
     attempt = _attempted(reading, off_kinks, steps)
-    if not attempt.closed and not attempt.fault and attempt.has_guards():
+    if not attempt.closed and not attempt.fault and attempt.has_ranges():
         # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
-        again = _attempted(reading, off_kinks, steps, complement_guards=True)
+        again = _attempted(reading, off_kinks, steps, expand_ranges=True)
         attempt = again if again.closed else attempt
     session = attempt.session
     if attempt.closed:
@@ -89,14 +88,14 @@ def _attempted(
     off_kinks: bool,
     steps: int,
     positive: frozenset[str] = frozenset(),
-    complement_guards: bool = False,
+    expand_ranges: bool = False,
 ) -> _Attempt:
     session = Normaliser(
         reading.context,
         off_kinks,
         steps,
         supposed_positive=positive,
-        complement_guards=complement_guards,
+        expand_ranges=expand_ranges,
     )
     attempt = _Attempt(session, reading)
     try:
@@ -147,16 +146,9 @@ class _Attempt:
             return ""
         return f"the hypothesis {self.unused[0]} cannot be used for rewriting"
 
-    def has_guards(self) -> bool:
-        """Whether a guard is left in what did not vanish."""
-        stack = [] if self.difference is None else list(self.difference.atoms())
-        while stack:
-            atom = stack.pop()
-            if isinstance(atom, NonNegative):
-                return True
-            if isinstance(atom, Summation):
-                stack.extend(inner for inner, _ in atom.factors)
-        return False
+    def has_ranges(self) -> bool:
+        """Whether a guard, or a sum over part of an axis, is left in what did not vanish."""
+        return self.difference is not None and self.session.misplaced(self.difference)
 
     def run(self) -> None:
         session, reading = self.session, self.reading

@@ -256,8 +256,7 @@ def test_what_the_page_says_nothing_about_is_unknown() -> None:
     assert [tensor.name for tensor in item.link.unknown] == ["q"]
 
 
-# --- faults
-# -----------------------------------------------------------------------------------------
+# --- faults --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,7 @@ class DeclarationReader:
         self.page.inputs.pop(tensor, None)
         self.page.inputs[narrowed] = None
 
-    # --- sets
-    # ---------------------------------------------------------------------------------------
+    # --- sets ------------------------------------------------------------------------------------
 
     def set(self, node: Node) -> SetShape:
         match node:
@@ -194,8 +193,7 @@ class DeclarationReader:
             product = product * self.integers.value(factor)
         return product
 
-    # --- bounds on a symbol
-    # -----------------------------------------------------------------------------
+    # --- bounds on a symbol ----------------------------------------------------------------------
 
     def bound(self, names: Node, sign: str, limit: Node, span: Span) -> list[str]:
         """`ε > 0`, `0 < p`, `x ≠ 0` for symbols that nothing defines; returns the names."""

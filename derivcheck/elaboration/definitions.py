@@ -51,8 +51,7 @@ class DefinitionReader:
         self.translator = translator
         self.same = same
 
-    # --- does it define?
-    # ----------------------------------------------------------------------------
+    # --- does it define? -------------------------------------------------------------------------
 
     def name_of(self, left: Node) -> str | None:
         """The name that this left side would define, None if it is no definable form."""
@@ -189,8 +188,7 @@ class DefinitionReader:
         declared = isinstance(meaning, TensorMeaning) and meaning.declared
         return declared and any(self.name_of(part) == name for part in nodes(right))
 
-    # --- defining
-    # -------------------------------------------------------------------------------------
+    # --- defining --------------------------------------------------------------------------------
 
     def define(self, left: Node, right: Node, explicit: bool, *, bound_by_prose: bool) -> bool:
         """Define; false if the equation restates what is already defined, and so is a claim."""

@@ -126,7 +126,7 @@ class LinkReader:
             indices = _free(*sides)
             _check_free(sides, left, right)
             context = self.page.link_context()
-            note = "; ".join(choices.notes)
+            note = "; ".join(dict.fromkeys(choices.notes))
             found.append(Reading(*sides, indices, context, note, bool(note)))
             script = choices.following()
         return tuple(found)
@@ -146,9 +146,7 @@ class LinkReader:
         )
 
 
-def _under(
-    reading: Reading, holds: Expression, equations: tuple[Hypothesis, ...]
-) -> Reading:
+def _under(reading: Reading, holds: Expression, equations: tuple[Hypothesis, ...]) -> Reading:
     """The reading where the conditions hold: `A = B if C` says that C·A = C·B."""
     left, right = multiply(holds, reading.left), multiply(holds, reading.right)
     context = replace(reading.context, hypotheses=(*reading.context.hypotheses, *equations))

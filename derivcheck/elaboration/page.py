@@ -77,6 +77,7 @@ class _Page:
         self.listing = ""
         self.supposing = False
         self.suppositions = Suppositions()
+        self.displayed = 0
 
     def read(self) -> Derivation:
         maths = [
@@ -103,8 +104,7 @@ class _Page:
                         self.reference = self.reference or text
         return self._derivation()
 
-    # --- paragraphs: prose decides what a declaration is
-    # ----------------------------------------------
+    # --- paragraphs: prose decides what a declaration is -----------------------------------------
 
     def _paragraph(
         self, parts: tuple[Prose | Math, ...], pieces: dict[Math, tuple[Statement, ...]]
@@ -116,13 +116,26 @@ class _Page:
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
         roles = self.suppositions.read(parts, pieces, partial(restricts, self.state))
+        if roles.qualifies:
+            self._soften()
+        before = len(self.items)
         for number, part in enumerate(parts):
             if isinstance(part, Prose):
                 self._prose(part.text)
                 continue
             for order, statement in enumerate(pieces[part]):
-                self._statement(statement, whole_text, roles.get((number, order), Role()))
+                self._statement(statement, whole_text, roles.of((number, order)))
             self.sentence += " $ "
+        roles.finish()
+        last = parts[-1]
+        self.displayed = before if isinstance(last, Math) and last.display else len(self.items)
+
+    def _soften(self) -> None:
+        """“…, where Σ t_k = 1” after a display: its claims hold under a condition."""
+        for position in range(self.displayed, len(self.items)):
+            item = self.items[position]
+            if item.link is not None:
+                self.items[position] = replace(item, link=replace(item.link, conditional=True))
 
     def _prose(self, text: str) -> None:
         if not CONTINUES.match(text):
@@ -137,8 +150,7 @@ class _Page:
         elif COTANGENT.search(self.sentence):
             self.listing = "cotangent"
 
-    # --- statements
-    # -------------------------------------------------------------------------------------
+    # --- statements ------------------------------------------------------------------------------
 
     def _statement(self, statement: Statement, paragraph: str, role: Role) -> None:
         if statement.relations:
@@ -154,8 +166,10 @@ class _Page:
         if not statement.relations:
             self._listed(statement)
             return
-        if role.lead == "condition" or is_range(statement):
-            self._note(Kind.DECLARATION, statement, 0)  # “if j ≠ n”, “for i = 1, …, N” claim nothing
+        if role.lead == "condition" or is_range(self.state, statement):
+            self._note(
+                Kind.DECLARATION, statement, 0
+            )  # “if j ≠ n”, “for i = 1, …, N” claim nothing
             return
         first = statement.relations[0].sign
         try:
@@ -244,8 +258,7 @@ class _Page:
         self.sentence_declares = True
         self._note(Kind.DECLARATION, statement, 0)
 
-    # --- equations: definition, hypothesis, or claims
-    # ------------------------------------------------------
+    # --- equations: definition, hypothesis, or claims --------------------------------------------
 
     def _equations(self, statement: Statement, letters: Letters, role: Role) -> None:
         links = LinkReader(self.state, letters, statement.sides)
@@ -293,13 +306,13 @@ class _Page:
         words = self.sentence.lower().split()
         return any(word in ("let", "define", "denote", "write", "set") for word in words[-6:])
 
-    def _claim(
-        self, statement: Statement, position: int, links: LinkReader, role: Role
-    ) -> None:
+    def _claim(self, statement: Statement, position: int, links: LinkReader, role: Role) -> None:
         left, right = statement.sides[position : position + 2]
         relation = statement.relations[position]
-        supposed = self.supposing or role.lead == "supposed" or (
-            self.sentence_declares and HYPOTHESIS.search(self.sentence) is not None
+        supposed = (
+            self.supposing
+            or role.lead == "supposed"
+            or (self.sentence_declares and HYPOTHESIS.search(self.sentence) is not None)
         )
         if supposed and relation.sign == "=":
             self.supposing = True
@@ -344,8 +357,7 @@ class _Page:
             )
         )
 
-    # --- the derivation
-    # -----------------------------------------------------------------------------------
+    # --- the derivation --------------------------------------------------------------------------
 
     def _derivation(self) -> Derivation:
         state = self.state
@@ -429,6 +441,9 @@ class _Settling:
                 help=rf"write the bounds, \sum_{{{loose.name}=1}}^{{N}}",
             )
             return replace(item, link=Link(item.link.relation, (), fault=fault))
+        later = self.later(readings[0]) if readings else None
+        if later is not None:
+            readings = (*readings, later)
         fixed = held(readings[0], self.losses) if readings else None
         if fixed is not None:
             readings = (*readings, fixed)
@@ -436,6 +451,26 @@ class _Settling:
         occasion = self.reading(item.link.occasion) if item.link.occasion else None
         link = replace(item.link, readings=readings, unknown=unknown, occasion=occasion)
         return replace(item, link=link)
+
+    def later(self, reading: Reading) -> Reading | None:
+        """The reading in which symbols mean what a later line says (“…, where y = x + 1”)."""
+        known = self.context(self.state.context).definitions
+        context = reading.context
+        waiting = [*tensors_of(reading.left), *tensors_of(reading.right)]
+        names: list[str] = []
+        while waiting:
+            tensor = waiting.pop()
+            definition = known.get(tensor)
+            if tensor in context.definitions or definition is None:
+                continue
+            context = context.define(definition)
+            names.append(tensor.name)
+            waiting.extend(tensors_of(definition.body))
+        if not names:
+            return None
+        note = f"{', '.join(sorted(names))} is what a later line defines"
+        note = "; ".join(filter(None, (reading.note, note)))
+        return replace(reading, context=context, note=note, caution=True)
 
     def reading(self, reading: Reading) -> Reading:
         sizes = self.state.sizes

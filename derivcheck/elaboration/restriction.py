@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from derivcheck import syntax
 from derivcheck.elaboration.declarations import declared_name, is_constant
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import nodes
-from derivcheck.elaboration.scope import FunctionMeaning, TensorMeaning
+from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.syntax import Node, Statement
 
+_RANGE = re.compile(r"\{?[A-Za-z]\}?\s*=\s*-?\w+\s*,\s*(?:-?\w+\s*,\s*)*\\[lc]?dots")
+_ADJOINING = re.compile(
+    r"(?:(?<!\\)(?:\\\\)*\\(?:q?quad|[;:,])|[,(])\s*(?:\\(?:q?quad|[;:,!])|[\s({])*$"
+)
 BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
 
 
-def is_range(statement: Statement) -> bool:
-    r"""`i = 1, \ldots, N`: all values of a letter."""
-    return any(
-        isinstance(item, syntax.Unreadable) and item.construct == "ellipsis"
-        for side in statement.sides[1:]
-        if isinstance(side, syntax.Sequence)
-        for item in side.items
-    )
+def is_range(page: PageState, statement: Statement) -> bool:
+    r"""`i = 1, \ldots, N` and `i \in S`: all values of a letter."""
+    if _RANGE.match(page.source.text, statement.span.start):
+        return True
+    (second,) = statement.sides[1:2]
+    ellipsis = isinstance(second, syntax.Unreadable) and second.construct == "ellipsis"
+    return ellipsis and statement.relations[0].sign == r"\in"
 
 
 def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:
@@ -55,16 +60,18 @@ def restricts(page: PageState, statement: Statement, words: str) -> bool:
     """
     sides = statement.sides
     signs = {relation.sign for relation in statement.relations}
-    if r"\in" in signs or is_range(statement):
+    if r"\in" in signs or is_range(page, statement):
         return False
     integers = IntegerReader(page, Letters(page, sides))
-    if all(map(integers.is_letter, sides)):
-        return True
+    if all(integers.is_letter(side) or _is_size(page, side) for side in sides):
+        return any(map(integers.is_letter, sides))
     word = words.strip(" \t\n:,.*_(").lower()
     if word == "where":
         return signs == {"="} and _is_given(page, sides) and not _definable(sides[0])
+    if signs <= BOUNDS and word == "":
+        return _is_bound(sides) and _known(page, sides) and _adjoins(page, statement)
     if signs <= BOUNDS:
-        return not (word == "" or word.startswith("for")) or _known(page, sides)
+        return not word.startswith("for") or _known(page, sides)
     if word == "":
         return False
     if signs != {"="}:
@@ -79,10 +86,31 @@ def restricts(page: PageState, statement: Statement, words: str) -> bool:
     return plain and not word.startswith(("for", "once", "while", "provided"))
 
 
+def _is_bound(sides: tuple[Node, ...]) -> bool:
+    """A name between numbers."""
+    return all(is_constant(side) or _is_name(side) for side in sides)
+
+
+def _adjoins(page: PageState, statement: Statement) -> bool:
+    """Whether it stands on the row of the claim before it, after a comma or a wide space."""
+    return _ADJOINING.search(page.source.text[: statement.span.start][-80:]) is not None
+
+
 def _known(page: PageState, sides: tuple[Node, ...]) -> bool:
     """Whether every symbol of a bound means something here already."""
     names = [declared_name(side) for side in sides if not is_constant(side)]
     return all(name is None or page.scope.lookup(name) is not None for name in names)
+
+
+def _is_size(page: PageState, node: Node) -> bool:
+    """An extent, or a capital letter that nothing has said anything of yet."""
+    name = declared_name(node)
+    if name is None:
+        return False
+    known = page.scope.lookup(name)
+    if known is None:
+        return len(name) == 1 and name.isupper() and name not in page.ranks
+    return isinstance(known.meaning, ParameterMeaning)
 
 
 def _is_given(page: PageState, sides: tuple[Node, ...]) -> bool:

@@ -22,7 +22,8 @@ _LEADS = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    r"^[\s,;:(*_]*(?:but|only|always|valid|holds|true|is valid|which holds)?[\s,;:(*_]*$", re.IGNORECASE
+    r"^[\s,;:(*_]*(?:but|only|always|valid|holds|true|is valid|which holds)?[\s,;:(*_]*$",
+    re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
     r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|given|such that|satisfying)(?: that)?[\s:,*_]*$",
@@ -35,7 +36,9 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _OTHERWISE = re.compile(r"^\W*(?:and |but )?(?:otherwise|else)\b", re.IGNORECASE)
-_STOP = re.compile(r"(?<!\bcase [\w])(?<!\bi\.e)(?<!\be\.g)(?<!\bcf)[.;!?][*_)\"”]*(?=\s|$)", re.IGNORECASE)
+_STOP = re.compile(
+    r"(?<!\bcase [\w])(?<!\bi\.e)(?<!\be\.g)(?<!\bcf)[.;!?][*_)\"”]*(?=\s|$)", re.IGNORECASE
+)
 _GENERAL = re.compile(
     r"^\W*(?:in general|hence|combin|together|in summary|overall|therefore|thus|so\b|both)",
     re.IGNORECASE,
@@ -84,6 +87,36 @@ class _Sentence:
     words: list[str] = field(default_factory=list[str])
 
 
+class Roles:
+    """The roles of a paragraph's statements, read sentence by sentence as they are asked for.
+
+    What a symbol is known to be decides whether a formula is a condition, so that a sentence must
+    not be read before those above it.
+    """
+
+    def __init__(self, sentences: Iterator[dict[Key, Role]]) -> None:
+        self._sentences = sentences
+        self._known = next(sentences, {})
+
+    @property
+    def qualifies(self) -> bool:
+        """Whether the paragraph begins with “where …” and qualifies what stands before it."""
+        return any(role.lead == "loose" for role in list(self._known.values())[:1])
+
+    def of(self, key: Key) -> Role:
+        while key not in self._known:
+            found = next(self._sentences, None)
+            if found is None:
+                return Role()
+            self._known.update(found)
+        return self._known[key]
+
+    def finish(self) -> None:
+        """Read what is left, for what carries over to the next paragraph."""
+        for found in self._sentences:
+            self._known.update(found)
+
+
 class Suppositions:
     """Reads the roles of statements paragraph by paragraph; conditions carry over to displays."""
 
@@ -100,33 +133,39 @@ class Suppositions:
         parts: Sequence[Prose | Math],
         pieces: Mapping[Math, tuple[Statement, ...]],
         restricts: Callable[[Statement, str], bool],
-    ) -> dict[Key, Role]:
+    ) -> Roles:
         """The roles of a paragraph's statements.
 
         `restricts` says of a statement after words such as “if” (or "" for one that stands in a
         claim's own piece, after it) whether it is a restriction rather than a definition or a range.
         """
+        return Roles(self._read(parts, pieces, restricts))
+
+    def _read(
+        self,
+        parts: Sequence[Prose | Math],
+        pieces: Mapping[Math, tuple[Statement, ...]],
+        restricts: Callable[[Statement, str], bool],
+    ) -> Iterator[dict[Key, Role]]:
         sentences = list(_sentences(parts, pieces))
         displayed = isinstance(parts[0], Math) and parts[0].display
         carried = self._carried if displayed else ()
-        self._carried = ()
-        if not displayed and _GENERAL.match("".join(sentences[0].words) if sentences else ""):
+        self._carried = carried if len(parts) == 1 else ()
+        if not displayed and _GENERAL.match("".join(sentences[0].words)):
             self._case = ()
-        roles: dict[Key, Role] = {}
         for number, sentence in enumerate(sentences):
             found, leading = _roles(sentence, restricts)
             if any(place.case for place in sentence.places):
                 self._case = leading
             outer = (*self._case, *(carried if number == 0 else ()))
+            roles: dict[Key, Role] = {}
             for key, role in found.items():
                 own = (*role.governed, *(c for c in outer if c not in role.governed))
                 roles[key] = role if role.lead == "condition" else Role(own, role.lead)
-            last = number == len(sentences) - 1
+            last = not any(later.places for later in sentences[number + 1 :])
             if last and leading and not any(not role.lead for role in found.values()):
                 self._carried = leading
-        if displayed and len(parts) == 1:
-            self._carried = carried
-        return roles
+            yield roles
 
 
 def _sentences(
@@ -168,7 +207,11 @@ def _roles(
         match = _LEADS.search(place.words)
         if place.first and match is not None and restricts(place.statement, match[0]):
             condition = Condition(place.statement, match["unless"] is not None)
-            trailing = bool(waiting) and _BARE.match(place.words[: match.start()]) is not None
+            trailing = (
+                bool(waiting)
+                and not match[0][0].isupper()
+                and _BARE.match(place.words[: match.start()]) is not None
+            )
         elif not place.first and waiting and restricts(place.statement, ""):
             condition, trailing = Condition(place.statement), True
             match = None

@@ -73,8 +73,7 @@ class Translator:
             )
         return expression
 
-    # --- dispatch
-    # -----------------------------------------------------------------------------------
+    # --- dispatch --------------------------------------------------------------------------------
 
     def value(self, node: Node) -> Expression:
         match node:
@@ -141,8 +140,7 @@ class Translator:
                     f"{node.open} … {node.close}", node.span, "write the sum over the entries"
                 )
 
-    # --- products and applications
-    # ------------------------------------------------------------------
+    # --- products and applications ---------------------------------------------------------------
 
     def product(self, factors: Sequence[Node], operators: Sequence[str]) -> Expression:
         """Factors from left to right; a bare derivative takes what follows it as its operand."""
@@ -299,14 +297,15 @@ class Translator:
         if isinstance(node, syntax.DerivativeOf) and node.variables:
             return self.bare_rank(node.variables[0][0])
         if isinstance(node, syntax.Symbol):
+            if node.name == "1":
+                return 1  # a bold 1 beside an array: which product is meant, nobody knows
             tensor = self.page.scope.tensor(node.name)
             return tensor.rank if tensor else 0
         if isinstance(node, syntax.Scripted) and is_transpose(node.superscript or node):
             return self.bare_rank(node.base) if node.subscript is None else 0
         return 0
 
-    # --- names
-    # --------------------------------------------------------------------------------------
+    # --- names -----------------------------------------------------------------------------------
 
     def scripted(
         self, base: Node, subscript: Node | None, superscript: Node | None, primes: int, span: Span

@@ -118,9 +118,9 @@ class Arithmetic(Signs):
     def guard(self, value: Affine) -> NormalForm:
         """[value ≥ 0], decided where the ranges decide it.
 
-        Under `complement_guards` it is also oriented, and deltas where few values are left.
+        Under `expand_ranges` it is also oriented, and deltas where few values are left.
         """
-        if not self.complement_guards:
+        if not self.expand_ranges:
             return self.bare_guard(value)
         value = tightened(value)
         if lowest_terms(value)[2] < 0:

@@ -56,7 +56,7 @@ class Session:
     budget: int = 100_000
     steps: int = 0
     supposed_positive: frozenset[str] = frozenset()
-    complement_guards: bool = False
+    expand_ranges: bool = False
     assumptions: dict[str, None] = field(default_factory=dict[str, None])
     _atoms: dict[str, Atom] = field(default_factory=dict[str, Atom])
     _tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])

@@ -37,8 +37,9 @@ from derivcheck.normal_form.atoms import (
     form_part,
     tensor_key,
 )
-from derivcheck.normal_form.functions import Functions, indicates
+from derivcheck.normal_form.functions import indicates
 from derivcheck.normal_form.integers import largest, nonnegative, solved
+from derivcheck.normal_form.ranges import Ranges
 from derivcheck.normal_form.session import Unprovable
 
 
@@ -52,7 +53,7 @@ class Rule:
 
 
 @dataclass
-class Sums(Functions):
+class Sums(Ranges):
     rules: list[Rule] = field(default_factory=list[Rule])
 
     def open_binder(self, index: Index, values: Mapping[Index, Affine]) -> tuple[Index, NormalForm]:
@@ -86,6 +87,13 @@ class Sums(Functions):
         if eliminated is not None:
             remaining, body = eliminated
             return self._times_monomial(outside, self.sum_over(remaining, body))
+        if self.expand_ranges:
+            body = self.reread(indices, tuple(inside))
+            if body is not None:
+                return self._times_monomial(outside, self.sum_over(indices, body))
+            moved = self.placed(indices, tuple(inside))
+            if moved is not None:
+                return self._times_monomial(outside, self.sum_over(*moved))
         result = constant(1)
         for members, factors in _components(indices, inside):
             result = self.multiply(result, self._component(members, factors))

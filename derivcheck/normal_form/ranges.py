@@ -1,0 +1,179 @@
+"""Where a sum runs: one range and one letter for all ways to shift, reverse or cut it short.
+
+Σ_k w_k X_{k−1}, Σ_k w_{k+1} X_k and Σ_{1 ≤ k < N} w_k X_{k−1} are one sum. Its canonical index is
+the subscript of one entry that follows it: it runs over that entry's axis, and what is left of its
+old range stands as guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from derivcheck.expression import Affine, Index
+from derivcheck.normal_form.atoms import (
+    Atom,
+    Exponential,
+    Extremum,
+    Monomial,
+    NonNegative,
+    NormalForm,
+    Repeated,
+    Root,
+    Scalar,
+    Sign,
+    Summation,
+    Tower,
+    Variable,
+    affine_text,
+    tensor_key,
+)
+from derivcheck.normal_form.functions import Functions
+from derivcheck.normal_form.integers import nonnegative
+
+
+@dataclass(frozen=True)
+class Place:
+    """A subscript sign·index + rest on an axis; `lost` where the product is 0 off the axis."""
+
+    tensor: str
+    axis: int
+    sign: int
+    rest: Affine
+    extent: Affine
+    lost: bool
+
+    @property
+    def order(self) -> tuple[bool, str, int, int]:
+        """Which subscript is made the index: blind to how the index is shifted now."""
+        return (not self.lost, self.tensor, self.axis, -self.sign)
+
+
+@dataclass
+class Ranges(Functions):
+    def placed(
+        self, indices: tuple[Index, ...], factors: Monomial
+    ) -> tuple[tuple[Index, ...], NormalForm] | None:
+        """The same sum over an index in its canonical place; None where all are.
+
+        Moving sign·i + rest to i′ drops the terms in which it is off the axis. They are 0, or the
+        old range has none; the other way round, the guards drop i′ outside the old range.
+        """
+        for index in indices:
+            place = self.place(index, indices, factors)
+            if place is None or (place.rest, place.extent, place.sign) == (
+                Affine(),
+                index.extent,
+                1,
+            ):
+                continue
+            moved = self.fresh(index, place.extent)
+            value = (Affine.of(moved) - place.rest) * place.sign
+            body = self.multiply_all(
+                (
+                    self.guard(value),
+                    self.guard(index.extent - value - 1),
+                    self.transform(NormalForm({factors: 1}), {index: value}),
+                )
+            )
+            return tuple(moved if i is index else i for i in indices), body
+        return None
+
+    def place(self, index: Index, indices: tuple[Index, ...], factors: Monomial) -> Place | None:
+        """The subscript that is to be the index, if there is one."""
+        found: dict[Place, None] = {}
+        for atom, exponent in factors:
+            for variable in _entries(atom):
+                direct = variable is atom and exponent > 0
+                for place in _places(variable, index, direct):
+                    others = frozenset(place.rest.indices())
+                    inside = direct or (
+                        nonnegative(_subscript(place, index))
+                        and nonnegative(place.extent - _subscript(place, index) - 1)
+                    )
+                    if inside and others <= atom.free and others.isdisjoint(indices):
+                        found[place] = None
+        first = min(found, key=lambda place: place.order, default=None)
+        if first is None:
+            return None
+        equals = [place for place in found if place.order == first.order]
+        # Of X_k X_{k+1} the one on the left, if it is plain which that is.
+        for place in equals:
+            if all(nonnegative((other.rest - place.rest) * place.sign) for other in equals):
+                return place
+        return min(equals, key=lambda place: affine_text(place.rest, {}))
+
+    def reread(self, indices: tuple[Index, ...], factors: Monomial) -> NormalForm | None:
+        """The product with its guards written anew, but for those of its own entries' axes."""
+        own = {
+            guard
+            for atom, _ in factors
+            for variable in _entries(atom)
+            for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True)
+            for form in (self.bare_guard(subscript), self.bare_guard(extent - subscript - 1))
+            for guard in form.atoms()
+        }
+        for atom, exponent in factors:
+            if (
+                isinstance(atom, NonNegative)
+                and exponent > 0
+                and atom not in own
+                and not atom.free.isdisjoint(indices)
+            ):
+                again = self.guard(atom.value)
+                if list(again.terms) != [((atom, 1),)]:
+                    rest = tuple(factor for factor in factors if factor[0] is not atom)
+                    return self.multiply(NormalForm({rest: 1}), again)
+        return None
+
+    def misplaced(self, form: NormalForm) -> bool:
+        """Whether a guard is left, or a sum that does not run over the axis it should."""
+        stack = list(form.atoms())
+        while stack:
+            atom = stack.pop()
+            if isinstance(atom, NonNegative):
+                return True
+            if isinstance(atom, Summation):
+                stack.extend(inner for inner, _ in atom.factors)
+                for index in atom.indices:
+                    place = self.place(index, atom.indices, atom.factors)
+                    if place is not None and (place.rest.terms or place.extent != index.extent):
+                        return True
+        return False
+
+
+def _subscript(place: Place, index: Index) -> Affine:
+    return Affine.of(index) * place.sign + place.rest
+
+
+def _places(variable: Variable, index: Index, direct: bool) -> Iterator[Place]:
+    pairs = zip(variable.subscripts, variable.tensor.extents, strict=True)
+    for axis, (subscript, extent) in enumerate(pairs):
+        sign = subscript.coefficient(index).constant
+        if sign not in (1, -1):
+            continue
+        rest = subscript - Affine.of(index) * sign
+        if index not in rest.atoms():
+            yield Place(tensor_key(variable.tensor), axis, sign, rest, extent, direct)
+
+
+def _entries(atom: Atom) -> Iterator[Variable]:
+    """Every entry in an atom, inside functions too."""
+    if isinstance(atom, Variable):
+        yield atom
+    for inner in _parts(atom):
+        yield from _entries(inner)
+
+
+def _parts(atom: Atom) -> list[Atom]:
+    match atom:
+        case Summation(factors=monomial) | Exponential(exponent=monomial):
+            return [inner for inner, _ in monomial]
+        case Sign(argument=form) | Root(base=form) | Repeated(body=form):
+            return list(form.atoms())
+        case Scalar(arguments=forms):
+            return [inner for form in forms for inner in form.atoms()]
+        case Extremum(where=first, body=second) | Tower(base=first, exponent=second):
+            return [*first.atoms(), *second.atoms()]
+        case _:
+            return []
