@@ -164,7 +164,8 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
             evidence=(evidence,),
         )
         return Ruling(judgement)
-    message = f"proved, if {note}" if note else "proved for every size"
+    plain = "proved for every size" if link.occasion is None else "proved where its condition holds"
+    message = f"proved, if {note}" if note else plain
     judgement = Judgement(
         Verdict.PROVED,
         "reading" if note else "proved",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from derivcheck.calculus import UnknownFunction, expand_derivatives
 from derivcheck.derivation import Reading
-from derivcheck.expression import Expression, Tensor, children
+from derivcheck.expression import Derivative, Expression, Tensor, children, walk
 from derivcheck.normal_form import (
     NormalForm,
     Normaliser,
@@ -31,10 +31,11 @@ from derivcheck.normal_form.atoms import (
     Summation,
     Tower,
     Variable,
+    parts,
     tensor_key,
 )
 
-DEFAULT_STEPS = 12_000
+DEFAULT_STEPS = 8_000
 _DEEPEST = 200
 _MOST_DECLARATIONS = 4
 
@@ -155,6 +156,9 @@ class _Attempt:
         self._add_hypotheses()
         left = session.read(expand_derivatives(reading.left, reading.context))
         right = session.read(expand_derivatives(reading.right, reading.context))
+        for side, form in ((reading.left, left), (reading.right, right)):
+            if session.off_kinks and any(isinstance(node, Derivative) for node in walk(side)):
+                self._name_kinks(form)
         current = session.settled(subtracted(left, right))
         self.difference = current
         # Definitions stay names as long as they can; the last defined is unfolded first.
@@ -164,6 +168,15 @@ class _Attempt:
                 return
             current = session.settled(session.rewrite(current, {}, tensor))
         self.closed = True
+
+    def _name_kinks(self, form: NormalForm) -> None:
+        """What is differentiated has its kinks where an indicator in the slope jumps."""
+        pending = list(dict.fromkeys(form.atoms()))
+        while pending:
+            atom = pending.pop()
+            if isinstance(atom, Sign):
+                self.session.assume_off_kink(atom.argument)
+            pending.extend(dict.fromkeys(parts(atom)))
 
     def _vanishes(self, form: NormalForm) -> bool:
         if not form:

@@ -8,6 +8,7 @@ from derivcheck.elaboration.functions import FUNCTIONS
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import (
     is_transpose,
+    label,
     looks_like_gradient,
     nodes,
     subscript_items,
@@ -35,6 +36,7 @@ from derivcheck.expression import (
     apply,
     free_indices,
     tensors,
+    walk,
 )
 from derivcheck.source import Span
 from derivcheck.syntax import Node
@@ -67,6 +69,10 @@ class DefinitionReader:
                 return name, (), None
             case syntax.Scripted(syntax.Symbol(base), subscript, superscript, primes):
                 return self._parse_scripted(base, subscript, superscript, primes, explicit)
+            case syntax.Multiplication(
+                (syntax.Symbol(name), syntax.Group("(", _, arguments)), ("",)
+            ) if name not in _NOT_NAMES and self.page.depends_by_name(arguments):
+                return name, (), None
             case syntax.Multiplication(
                 (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
             ) if name not in _NOT_NAMES:
@@ -113,7 +119,13 @@ class DefinitionReader:
         if subscript is not None:
             full = subscripted(name, subscript)
             word = isinstance(subscript, syntax.Symbol) and subscript.word
-            if word or self.page.scope.lookup(full) is not None:
+            known = self.page.scope.lookup(name)
+            numbered = (
+                isinstance(subscript, syntax.Numeral)
+                and name in self.page.numbered
+                and (known is None or known.defined)
+            )
+            if word or numbered or self.page.scope.lookup(full) is not None:
                 return full, (), None
         items = subscript_items(subscript, None)
         kronecker = base == r"\delta" and len(items) == 2 and not explicit
@@ -134,6 +146,13 @@ class DefinitionReader:
                 )
             return False
         name, subscripts, argument = parsed
+        if name.rstrip("'") == r"\sigma" != name and self.page.scope.lookup(r"\sigma") is None:
+            raise Fault(
+                "unsupported",
+                f"not understood: {name} without an argument",
+                left.span,
+                f"write {name}(x)",
+            )
         letters = [item.name for item in subscripts if isinstance(item, syntax.Symbol)]
         bare = len(letters) == len(subscripts) and len(set(letters)) == len(letters)
         known = self.page.scope.lookup(name)
@@ -205,10 +224,14 @@ class DefinitionReader:
             )
         if argument is not None:
             self._function(name, argument, right, left.span)
-        elif isinstance(known.meaning if known else None, ParameterMeaning) or _has_floor(right):
+        elif (
+            isinstance(known.meaning if known else None, ParameterMeaning)
+            or _has_floor(right)
+            or (known is None and not items and name in self.page.parameter_names)
+        ):
             self._extent(name, right, left.span)
         else:
-            return self._tensor(name, items, known, right, left.span)
+            return self._tensor(name, items, known, left, right)
         return True
 
     def _function(self, name: str, argument: Node, right: Node, span: Span) -> None:
@@ -232,8 +255,9 @@ class DefinitionReader:
         self.page.scope.add(name, ParameterMeaning(parameter), span, defined=True)
 
     def _tensor(
-        self, name: str, items: tuple[Node, ...], known: Known | None, right: Node, span: Span
+        self, name: str, items: tuple[Node, ...], known: Known | None, left: Node, right: Node
     ) -> bool:
+        span = left.span
         spelled = tuple(item.name for item in items if isinstance(item, syntax.Symbol))
         indices = tuple(map(self.letters.free, spelled))
         here = known is not None and (known.section == self.page.scope.section or not known.defined)
@@ -254,6 +278,13 @@ class DefinitionReader:
         if not items and (tensor is None or tensor.rank):
             self.translator.implicit = (
                 self.letters.implicit(tensor.extents) if tensor is not None else None
+            )
+        if items and _recurs(name, right):
+            raise Fault(
+                "recurrence",
+                f"{name} is defined through other entries of itself",
+                span,
+                "write what it comes to, or one step with names of its own",
             )
         body = self.translator.side(right)
         if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
@@ -279,6 +310,8 @@ class DefinitionReader:
             and known is not None
             and (isinstance(known.meaning, TensorMeaning) and known.meaning.declared)
         )
+        if isinstance(left, syntax.Multiplication) and isinstance(left.factors[1], syntax.Group):
+            self.page.arguments[name] = label(left.factors[1].body)
         meaning = TensorMeaning(tensor, declared, spelled)
         self.page.scope.add(name, meaning, span, defined=True)
         self.page.inputs.pop(tensor, None)
@@ -317,16 +350,25 @@ class DefinitionReader:
     def _check(
         self, tensor: Tensor, indices: tuple[Index, ...], body: Expression, span: Span
     ) -> None:
-        stray = [index.name for index in free_indices(body) if index not in indices]
+        stray = [index for index in free_indices(body) if index not in indices]
         if stray:
             raise Fault(
-                "unequal-free-indices",
-                f"{stray[0]} is free on the right side only",
+                "unequal-free-indices" if self._sits(stray[0], body) else "unclear-index",
+                f"{stray[0].name} is free on the right side only",
                 span,
-                f"sum over {stray[0]}, or give {tensor.name} the subscript",
+                f"sum over {stray[0].name}, or give {tensor.name} the subscript",
             )
         if any(self.page.context.depends(used, tensor) for used in tensors(body)):
             raise _circular(tensor.name, span)
+
+    def _sits(self, index: Index, body: Expression) -> bool:
+        """Whether a letter is an index beyond doubt: it stands on an axis that the page gives."""
+        return any(
+            isinstance(node, Entry)
+            and any(index in subscript.indices() for subscript in node.subscripts)
+            and self.page.certain(node.tensor)
+            for node in walk(body)
+        )
 
     def _alias(
         self, tensor: Tensor, indices: tuple[Index, ...], body: Expression
@@ -349,6 +391,17 @@ def _circular(name: str, span: Span) -> Fault:
         f"{name} is defined through itself",
         span,
         r"give the new value another name; an update is written with \leftarrow",
+    )
+
+
+def _recurs(name: str, right: Node) -> bool:
+    """`S_t = ρ S_{t-1} + …`: the name stands on the right with a shifted subscript."""
+    return any(
+        isinstance(part, syntax.Scripted)
+        and isinstance(part.base, syntax.Symbol)
+        and part.base.name + "'" * part.primes == name
+        and any(isinstance(item, syntax.Addition) for item in subscript_items(part.subscript, None))
+        for part in nodes(right)
     )
 
 

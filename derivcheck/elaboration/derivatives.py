@@ -9,7 +9,7 @@ from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.names import label
 from derivcheck.elaboration.scope import AbstractMeaning
 from derivcheck.elaboration.side_reader import SideReader
-from derivcheck.expression import Apply, Derivative, Entry, Expression, tensors
+from derivcheck.expression import Apply, Derivative, Entry, Expression, apply, tensors
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
@@ -53,6 +53,9 @@ def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expressio
         if isinstance(function, AbstractMeaning):
             reader.choices.pick(f"∂{node.name}/∂ is the derivative of {node.name} at the variable")
             return Apply(function.function, (variable,))
+        if function is None and node.name == r"\sigma" and _is_function(reader, node):
+            reader.choices.pick(r"∂σ/∂ is the derivative of the sigmoid at the variable")
+            return apply("sigmoid", variable)
     if (
         isinstance(node, syntax.Symbol)
         and reader.page.meaning(node.name, node.span) is None
@@ -74,6 +77,12 @@ def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expressio
     else:
         _defined(reader, value, variable, node.span)
     return value
+
+
+def _is_function(reader: SideReader, node: syntax.Symbol) -> bool:
+    """Whether the page applies this symbol to arguments and says nothing else of it."""
+    unsaid = all(reader.page.scope.lookup(name) is None for name in (node.name, f"{node.name}^2"))
+    return unsaid and node.name in reader.page.applied
 
 
 def _defined(reader: SideReader, value: Expression, variable: Entry, span: Span) -> None:

@@ -65,6 +65,10 @@ def call(reader: SideReader, node: syntax.Call) -> Expression:
         for other in others:
             value = apply(name, value, other)
         return raised(reader, value, node.superscript)
+    if name == "log" and len(node.arguments) == 1 and isinstance(node.subscript, syntax.Numeral):
+        logarithm = apply("log", reader.value(node.arguments[0]))
+        base = apply("log", reader.value(node.subscript))
+        return raised(reader, divide(logarithm, base), node.superscript)
     meaning = reader.page.function(node.name, node.span)
     if len(node.arguments) != 1 or node.subscript is not None:
         raise unsupported(f"{node.name} with these arguments", node.span, "write its formula out")

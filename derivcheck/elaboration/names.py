@@ -116,6 +116,9 @@ def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
             return items
         case syntax.Multiplication(factors, operators) if not any(operators):
             return factors if rank is None or rank == len(factors) else (node,)
+        case syntax.Symbol(name, span, word=True) if rank == len(name):
+            # The letters of `x_{min}` may be indices after all: the declared axes decide.
+            return tuple(syntax.Symbol(letter, span) for letter in name)
         case _:
             return (node,)
 

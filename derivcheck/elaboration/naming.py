@@ -61,13 +61,25 @@ def named(
         full = subscripted(name, subscript)
         if (meaning := reader.page.meaning(full, span)) is not None:
             return raised(reader, meant(reader, meaning, full, None, span), superscript)
-    if (meaning := reader.page.meaning(name, span)) is not None:
+    meaning = reader.page.meaning(name, span)
+    if meaning is not None and not _is_other_name(reader, meaning, name, subscript):
         return raised(reader, meant(reader, meaning, name, subscript, span), superscript)
     squared = f"{name}^2"
     if (meaning := reader.page.meaning(squared, span)) is not None:
         root = square_root(meant(reader, meaning, squared, subscript, span))
         return raised(reader, root, superscript)
     return unknown(reader, symbol, name, subscript, superscript, primes, span)
+
+
+def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: Node | None) -> bool:
+    """Whether `L_0` is a name beside a number `L` rather than an entry of it."""
+    return (
+        isinstance(subscript, syntax.Numeral)
+        and name in reader.page.numbered
+        and isinstance(meaning, TensorMeaning)
+        and meaning.tensor.rank == 0
+        and not meaning.declared
+    )
 
 
 def raised(reader: SideReader, value: Expression, superscript: Node | None) -> Expression:
@@ -110,11 +122,12 @@ def tensor_entry(
         return whole_array(reader, tensor, letters, span)
     items = subscript_items(subscript, tensor.rank)
     if len(items) != tensor.rank:
+        sure = reader.page.certain(tensor)
         raise Fault(
-            "rank-mismatch",
+            "rank-mismatch" if sure else "unclear-shape",
             f"{tensor.name} has {_axes(tensor.rank)}, here it has {len(items)} subscripts",
             span,
-            "use one subscript for each axis",
+            "use one subscript for each axis" if sure else f"declare {tensor.name} with its axes",
         )
     return Entry(tensor, reader.integers.on_axes(items, tensor))
 
@@ -142,7 +155,7 @@ def whole_array(
         reader.implicit = reader.letters.implicit(tensor.extents)
     if len(reader.implicit) != tensor.rank:
         raise Fault(
-            "rank-mismatch",
+            "rank-mismatch" if reader.page.certain(tensor) else "unclear-shape",
             f"{tensor.name} has {_axes(tensor.rank)}, the equation is about arrays "
             f"with {_axes(len(reader.implicit))}",
             span,
@@ -181,13 +194,18 @@ def unknown(
         return raised(reader, delta(left, right), superscript)
     elif name in (r"\infty", r"\nabla"):
         raise unsupported(name, span, "write the entries as numbers and derivatives")
+    elif name == r"\sigma" and subscript is None and name in reader.page.applied:
+        raise unsupported(f"{name} without an argument", span, f"write {name}(x)")
     if subscript is None and reader.letters.is_letter(name):
         return raised(reader, number(reader.integers.letter(name)), superscript)
     if subscript is None and name in reader.page.parameter_names:
         return raised(reader, number(reader.page.parameter(name, span)), superscript)
     if superscript is not None and _is_label(superscript) and not is_transpose(superscript):
         name, superscript = superscripted(symbol.name, superscript) + "'" * primes, None
-    if isinstance(subscript, syntax.Symbol) and subscript.word:
+    numbered = isinstance(subscript, syntax.Numeral) and name in reader.page.numbered
+    if (isinstance(subscript, syntax.Symbol) and subscript.word) or (
+        numbered and subscript is not None
+    ):
         name, subscript = subscripted(name, subscript), None
     items = subscript_items(subscript, None)
     if subscript is None and (rank := reader.page.ranks.get(name, 0)):

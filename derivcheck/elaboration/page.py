@@ -33,6 +33,7 @@ from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.expression import (
     Affine,
     Context,
+    Definition,
     Derivative,
     Entry,
     Hypothesis,
@@ -46,6 +47,11 @@ from derivcheck.expression import tensors as tensors_of
 from derivcheck.latex import collect_macros, parse_math
 from derivcheck.source import Span
 from derivcheck.syntax import Statement
+
+_NOT_UNDERSTOOD = frozenset(
+    {"unsupported", "depends-on-unread", "recurrence", "unclear-shape", "unclear-index"}
+)
+"""Faults after which what a definition would have defined is not known."""
 
 MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
 DEFINES = frozenset({":=", r"\equiv"})
@@ -290,7 +296,7 @@ class _Page:
                 return 0
         except Fault as fault:
             self.state.scope.restore(before)
-            if fault.code in ("unsupported", "depends-on-unread"):
+            if fault.code in _NOT_UNDERSTOOD:
                 name = definitions.name_of(left)
                 if name is not None:
                     line = self.state.source.position(fault.span.start).line
@@ -411,19 +417,29 @@ class _Page:
 
 
 class _Settling:
-    """Replaces placeholders in items; contexts are shared between links, so each is settled
-    once."""
+    """Replaces placeholders in items; contexts are shared between links, and definitions between
+    contexts, so each is settled once."""
 
     def __init__(self, state: PageState) -> None:
         self.state = state
         self.losses = set(map(state.sizes.tensor, state.losses))
         self.contexts: dict[int, tuple[Context, Context]] = {}
+        self.definitions: dict[int, tuple[Definition, Definition]] = {}
 
     def context(self, context: Context) -> Context:
         kept = self.contexts.get(id(context))
         if kept is None:
-            kept = (context, self.state.sizes.context(context))
+            definitions = map(self.definition, context.definitions.values())
+            hypotheses = self.state.sizes.context(Context({}, context.hypotheses)).hypotheses
+            kept = (context, Context({d.tensor: d for d in definitions}, hypotheses))
             self.contexts[id(context)] = kept
+        return kept[1]
+
+    def definition(self, definition: Definition) -> Definition:
+        kept = self.definitions.get(id(definition))
+        if kept is None:
+            kept = (definition, self.state.sizes.definition(definition))
+            self.definitions[id(definition)] = kept
         return kept[1]
 
     def item(self, item: Item) -> Item:

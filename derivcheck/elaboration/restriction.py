@@ -23,33 +23,42 @@ def is_range(page: PageState, statement: Statement) -> bool:
     r"""`i = 1, \ldots, N` and `i \in S`: all values of a letter."""
     if _RANGE.match(page.source.text, statement.span.start):
         return True
-    (second,) = statement.sides[1:2]
+    first, second = statement.sides[:2]
+    signs = tuple(relation.sign for relation in statement.relations)
+    if signs in ((r"\le", r"\le"), (r"\le", "<")) and _is_size(page, statement.sides[2]):
+        integers = IntegerReader(page, Letters(page, statement.sides))
+        return isinstance(first, syntax.Numeral) and integers.is_letter(second)
     ellipsis = isinstance(second, syntax.Unreadable) and second.construct == "ellipsis"
-    return ellipsis and statement.relations[0].sign == r"\in"
+    return ellipsis and signs[0] == r"\in"
 
 
 def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:
     r"""`A = B \quad (i \ne j)`: the statement without the condition in brackets, and that condition."""
     *sides, last = statement.sides
-    match last:
-        case syntax.Multiplication(
-            (*factors, syntax.Group("(", _, syntax.Chain(inner, signs) as chain)), (*operators, "")
-        ):
-            pass
-        case _:
-            return statement, None
-    relations = tuple(syntax.Relation(sign, chain.span) for sign in signs)
-    kept = (
-        factors[0]
-        if len(factors) == 1
-        else syntax.Multiplication(
-            tuple(factors), tuple(operators), factors[0].span | factors[-1].span
-        )
-    )
+    kept, chain = _cut(last)
+    if chain is None:
+        return statement, None
+    relations = tuple(syntax.Relation(sign, chain.span) for sign in chain.relations)
     return (
         syntax.Statement((*sides, kept), statement.relations, statement.span),
-        syntax.Statement(inner, relations, chain.span),
+        syntax.Statement(chain.sides, relations, chain.span),
     )
+
+
+def _cut(side: Node) -> tuple[Node, syntax.Chain | None]:
+    """A side without the relation in round brackets that is its last factor."""
+    match side:
+        case syntax.Addition((*terms, (sign, term))):
+            kept, chain = _cut(term)
+            return syntax.Addition((*terms, (sign, kept)), side.span), chain
+        case syntax.Multiplication((factor, syntax.Group("(", _, syntax.Chain() as chain)), ("",)):
+            return factor, chain
+        case syntax.Multiplication(
+            (*factors, syntax.Group("(", _, syntax.Chain() as chain)), (*operators, "")
+        ):
+            return syntax.Multiplication(tuple(factors), tuple(operators), side.span), chain
+        case _:
+            return side, None
 
 
 def restricts(page: PageState, statement: Statement, words: str) -> bool:

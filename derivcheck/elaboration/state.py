@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault
@@ -62,6 +63,12 @@ class PageState:
     ranks: dict[str, int] = field(default_factory=dict[str, int])
     """How many subscripts a symbol has where it has some; for one that is first met bare."""
     subscript_letters: set[str] = field(default_factory=set[str])
+    numbered: set[str] = field(default_factory=set[str])
+    """Symbols whose only subscripts are numbers: `x_1` and `x_2` are then names, not entries."""
+    applied: set[str] = field(default_factory=set[str])
+    """Symbols that a symbol in brackets follows somewhere, as a function's argument does."""
+    arguments: dict[str, str] = field(default_factory=dict[str, str])
+    """What stood in the brackets of `J(θ) = …` where that only says what J depends on."""
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
     base: int = 0
 
@@ -70,6 +77,7 @@ class PageState:
     def look_ahead(self, statements: Iterator[Statement]) -> None:
         """Note which names are sizes and what the page counts from, before anything is built."""
         lowers: set[str] = set()
+        lettered: set[str] = set()
         for statement in statements:
             for side in statement.sides:
                 for node in nodes(side):
@@ -79,15 +87,28 @@ class PageState:
                         if isinstance(node.lower, syntax.Numeral):
                             lowers.add(node.lower.text)
                     elif isinstance(node, syntax.Scripted):
-                        self._note_rank(node)
+                        self._note_rank(node, lettered)
+                    elif isinstance(node, syntax.Multiplication):
+                        self.applied.update(
+                            first.name
+                            for first, second in pairwise(node.factors)
+                            if isinstance(first, syntax.Symbol)
+                            and isinstance(second, syntax.Group)
+                            and isinstance(second.body, syntax.Symbol | syntax.Scripted)
+                        )
+        self.numbered -= lettered
+        for name in self.numbered:
+            self.ranks.pop(name, None)
         self.base = 1 if "1" in lowers and "0" not in lowers else 0
 
-    def _note_rank(self, node: syntax.Scripted) -> None:
+    def _note_rank(self, node: syntax.Scripted, lettered: set[str]) -> None:
         subscript = node.subscript
         word = isinstance(subscript, syntax.Symbol) and subscript.word
         if isinstance(node.base, syntax.Symbol) and subscript is not None and not word:
             name = node.base.name + "'" * node.primes
             self.ranks.setdefault(name, len(subscript_items(subscript, None)))
+            plain = isinstance(subscript, syntax.Numeral) and node.superscript is None
+            (self.numbered if plain else lettered).add(name)
             for part in nodes(subscript):
                 if isinstance(part, syntax.Symbol) and not part.word:
                     self.subscript_letters.add(part.name)
@@ -146,6 +167,27 @@ class PageState:
 
     def _taken(self, name: str) -> bool:
         return name in self.scope.names()
+
+    def depends_by_name(self, arguments: syntax.Node) -> bool:
+        """Whether what stands in brackets after a name lists what it depends on: arrays, or several
+        symbols; a lone number's symbol is a function's variable."""
+        items = arguments.items if isinstance(arguments, syntax.Sequence) else (arguments,)
+        if not all(isinstance(item, syntax.Symbol) for item in items):
+            return False
+        return len(items) > 1 or any(self._is_array(label(item)) for item in items)
+
+    def _is_array(self, name: str) -> bool:
+        known = self.scope.lookup(name)
+        if known is None:
+            return self.ranks.get(name, 0) > 0
+        return isinstance(known.meaning, TensorMeaning) and known.meaning.tensor.rank > 0
+
+    def certain(self, tensor: Tensor) -> bool:
+        """Whether the page says this tensor's axes: declares it, or defines it with subscripts."""
+        known = self.scope.lookup(tensor.name)
+        meaning = known.meaning if known else None
+        declared = isinstance(meaning, TensorMeaning) and meaning.declared
+        return declared or (tensor.rank > 0 and tensor in self.context.definitions)
 
     def function(self, name: str, span: Span) -> FunctionMeaning | AbstractMeaning | None:
         meaning = self.meaning(name, span)

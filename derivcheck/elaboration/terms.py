@@ -17,6 +17,7 @@ from derivcheck.elaboration.functions import replace_entries
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import (
     is_transpose,
+    label,
     nodes,
     subscript_items,
     subscripted,
@@ -223,6 +224,8 @@ class Translator:
         if symbol is None:
             return False
         known = self.page.scope.lookup(symbol.name)
+        if known is not None and symbol.name in self.page.arguments:
+            return isinstance(argument.body, syntax.Sequence | syntax.Symbol)
         if known is not None:
             return isinstance(known.meaning, FunctionMeaning | AbstractMeaning)
         if self.page.scope.lookup(f"{symbol.name}^2") is not None:
@@ -243,6 +246,13 @@ class Translator:
         argument, raised = _argument(bracket)
         assert symbol is not None
         assert argument is not None
+        if symbol.name in self.page.arguments and exponent is None and not primes:
+            if label(argument.body) != self.page.arguments[symbol.name]:
+                raise unsupported(
+                    f"{symbol.name} at other arguments", argument.span, "write its formula out"
+                )
+            value = self.value(symbol)
+            return value if raised is None else power(value, naming.exponent(self, raised))
         if isinstance(argument.body, syntax.Sequence):
             raise unsupported(
                 "a function of several arguments", argument.span, "write its formula out"
@@ -300,6 +310,8 @@ class Translator:
             if node.name == "1":
                 return 1  # a bold 1 beside an array: which product is meant, nobody knows
             tensor = self.page.scope.tensor(node.name)
+            if tensor is None and self.page.scope.lookup(node.name) is None:
+                return self.page.ranks.get(node.name, 0)
             return tensor.rank if tensor else 0
         if isinstance(node, syntax.Scripted) and is_transpose(node.superscript or node):
             return self.bare_rank(node.base) if node.subscript is None else 0
@@ -378,6 +390,9 @@ def has_subscripts(node: Node, page: PageState) -> bool:
             if isinstance(part.base, syntax.Symbol):
                 full = subscripted(part.base.name, part.subscript)
                 word = isinstance(part.subscript, syntax.Symbol) and part.subscript.word
+                word = word or (
+                    isinstance(part.subscript, syntax.Numeral) and part.base.name in page.numbered
+                )
                 if word or page.scope.lookup(full) is not None:
                     continue
             return True

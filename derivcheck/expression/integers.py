@@ -30,6 +30,10 @@ class Index:
     serial: int = 0
     base: int = field(default=0, compare=False)
 
+    def __hash__(self) -> int:
+        # Without the extent: hashing is what elaboration and proofs do most.
+        return hash((self.name, self.serial))
+
 
 Atom: TypeAlias = Parameter | Index
 Term: TypeAlias = tuple[Atom, ...]

@@ -65,6 +65,10 @@ class Tensor:
     symmetric: tuple[tuple[int, int], ...] = ()
     scope: str = ""
 
+    def __hash__(self) -> int:
+        # A page has few tensors of one name, and a domain is slow to hash.
+        return hash((self.name, self.scope))
+
     @property
     def rank(self) -> int:
         return len(self.extents)

@@ -8,6 +8,7 @@ the others survive.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.latex.brackets import pairs
@@ -49,7 +50,8 @@ def parse_math(
         raw = expand(raw, macros or {})
     except MacroOverflow as overflow:
         span = Span(overflow.start, overflow.end)
-        return (_unreadable(f"macro {overflow.name}", span, "its expansion does not end"),)
+        fault = _unreadable(f"macro {overflow.name}", span, "its expansion does not end")
+        return (replace(fault, span=whole),)
     return tuple(_statement(clause) for line in lines(spell(raw)) for clause in clauses(line))
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from derivcheck import syntax
 from derivcheck.latex.cursor import CLOSING, Cursor, Fault
 from derivcheck.latex.tokens import Kind, Token
-from derivcheck.latex.vocabulary import ACCENTS, FUNCTIONS
+from derivcheck.latex.vocabulary import ACCENTS, FUNCTIONS, LABELS
 
 _FACTORS = {
     Kind.LETTER,
@@ -227,7 +227,7 @@ class Reader(Cursor):
                 )
             node = self.script(token)
             if node is not None:
-                found[token.text] = node
+                found[token.text] = _worded(node) if token.text == "_" else node
         return found.get("_"), found.get("^"), primes
 
     def _prime_script(self) -> int:
@@ -404,3 +404,14 @@ def _unbraced(term: syntax.Node) -> syntax.Node:
     ):
         return term.body
     return term
+
+
+def _worded(node: syntax.Node) -> syntax.Node:
+    """A subscript whose letters spell a word that labels: one symbol instead of a product."""
+    if not isinstance(node, syntax.Multiplication) or any(node.operators):
+        return node
+    letters = [f.name for f in node.factors if isinstance(f, syntax.Symbol) and len(f.name) == 1]
+    name = "".join(letters)
+    if len(letters) < len(node.factors) or name not in LABELS:
+        return node
+    return syntax.Symbol(name, node.span, word=True)

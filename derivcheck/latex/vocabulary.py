@@ -442,3 +442,15 @@ CONDITIONALS: Final = frozenset(
 )
 # Those of them that restrict wherever they stand.
 RESTRICTING: Final = frozenset({"if", "when", "whenever", "unless", "otherwise", "iff", "provided"})
+
+LABELS = frozenset(
+    """
+    new old out max min avg mean sum tot total true pred real fake obs data train test val valid
+    batch model hidden input output prev next last first init final start end err error loss reg act
+    net enc dec left right target source sample original dropout noise head heads seq query
+    key value mask pos neg soft hard best opt ref eff var cov bias weight weights ctx attn norm
+    cell gate update reset forget cand step time size
+    MSE MAE BCE NLL CE KL ELBO GAN SGD RMS MLE MAP CNN RNN VAE RMSE
+    """.split()  # noqa: SIM905
+)
+"""Words that stand in a subscript as a label though nobody set them upright: `x_{new}`."""

@@ -196,6 +196,21 @@ INDICATORS = (Equal, NonNegative, Sign)
 """Atoms with the values 0 and 1: idempotent for positive exponents, and absorbing at 0."""
 
 
+def parts(atom: Atom) -> list[Atom]:
+    """The atoms that an atom is made of, one level down."""
+    match atom:
+        case Summation(factors=monomial) | Exponential(exponent=monomial):
+            return [inner for inner, _ in monomial]
+        case Sign(argument=form) | Root(base=form) | Repeated(body=form):
+            return list(form.atoms())
+        case Scalar(arguments=forms):
+            return [inner for form in forms for inner in form.atoms()]
+        case Extremum(where=first, body=second) | Tower(base=first, exponent=second):
+            return [*first.atoms(), *second.atoms()]
+        case _:
+            return []
+
+
 # --- text ---------------------------------------------------------------------------------------
 
 

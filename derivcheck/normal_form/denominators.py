@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from derivcheck.expression import Affine, Index
 from derivcheck.normal_form.arithmetic import (
@@ -27,6 +27,11 @@ _MOST_TERMS_CLEARED = 400
 
 @dataclass
 class Denominators(Reader):
+    _steps_down: dict[Monomial, NormalForm | None] = field(
+        default_factory=dict[Monomial, "NormalForm | None"]
+    )
+    """What one step makes of a monomial: most are met again after the next unfolding."""
+
     def reduced(self, form: NormalForm) -> NormalForm:
         """Leading term of a denominator → the denominator − the rest, as long as it applies.
 
@@ -37,7 +42,9 @@ class Denominators(Reader):
         while pending:
             monomial, coefficient = pending.popitem()
             self.step()
-            rewritten = self._reduced_monomial(monomial)
+            if monomial not in self._steps_down:
+                self._steps_down[monomial] = self._reduced_monomial(monomial)
+            rewritten = self._steps_down[monomial]
             if rewritten is None:
                 accumulate(finished, NormalForm({monomial: coefficient}))
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from derivcheck.expression import Affine, Function, Index
+from derivcheck.expression import Affine, Function, Index, Positive
 from derivcheck.normal_form.arithmetic import (
     added,
     constant,
@@ -32,7 +32,9 @@ from derivcheck.normal_form.atoms import (
 from derivcheck.normal_form.generic import Generic
 from derivcheck.normal_form.integers import prime_factors, solved
 from derivcheck.normal_form.session import Unprovable
-from derivcheck.normal_form.signs import NEGATIVE, POSITIVE
+from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO
+from derivcheck.normal_form.writing import expression
+from derivcheck.notation import text as printed
 
 _ODD = ("sin", "arctan", "erf")
 _AT_ZERO = {"sin": 0, "arctan": 0, "erf": 0, "cos": 1}
@@ -201,8 +203,10 @@ class Functions(Generic):
                 # g^(N−1) is 1 where N = 1, and g⁻¹·g^N is not.
                 return self.of_atom(Tower(self.settled(base), self.settled(exponent)))
         whole = exponent.terms.get((), 0)
-        if whole.denominator == 1 and whole:
-            symbolic = subtracted(exponent, constant(whole))
+        symbolic = subtracted(exponent, constant(whole))
+        # 0^(N−1) is 1 where N = 1: a negative part splits off only where the base cannot be 0.
+        apart = not self.sign(base) & ZERO or (whole > 0 and not self.sign(symbolic) & NEGATIVE)
+        if whole.denominator == 1 and whole and apart:
             return self.multiply(self.power(base, whole), self.general_power(base, symbolic))
         return self.of_atom(Tower(self.settled(base), self.settled(exponent)))
 
@@ -238,8 +242,15 @@ class Functions(Generic):
                 self._mirrored[made] = monomial[0][0]
                 return self.of_atom(made)
         if self.off_kinks and leading_orientation(argument) < 0 and self.generic(argument):
+            self.assume_off_kink(argument)
             return subtracted(constant(1), self.of_atom(Sign(scaled(argument, -1))))
         return self.of_atom(Sign(argument))
+
+    def assume_off_kink(self, argument: NormalForm) -> None:
+        """Note that [argument > 0] was not looked at where the argument is 0."""
+        if leading_orientation(argument) < 0:
+            argument = scaled(argument, -1)
+        self.assume(f"off the kinks of {printed(Positive(expression(argument)))}")
 
     def _sign_of_product(self, monomial: Monomial, coefficient: Number) -> NormalForm:
         """[Π aᵏ > 0] by the signs of the factors: [a b > 0] = [a > 0][b > 0] + [−a > 0][−b > 0]."""

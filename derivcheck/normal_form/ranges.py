@@ -13,19 +13,13 @@ from dataclasses import dataclass
 from derivcheck.expression import Affine, Index
 from derivcheck.normal_form.atoms import (
     Atom,
-    Exponential,
-    Extremum,
     Monomial,
     NonNegative,
     NormalForm,
-    Repeated,
-    Root,
-    Scalar,
-    Sign,
     Summation,
-    Tower,
     Variable,
     affine_text,
+    parts,
     tensor_key,
 )
 from derivcheck.normal_form.functions import Functions
@@ -161,19 +155,5 @@ def _entries(atom: Atom) -> Iterator[Variable]:
     """Every entry in an atom, inside functions too."""
     if isinstance(atom, Variable):
         yield atom
-    for inner in _parts(atom):
+    for inner in parts(atom):
         yield from _entries(inner)
-
-
-def _parts(atom: Atom) -> list[Atom]:
-    match atom:
-        case Summation(factors=monomial) | Exponential(exponent=monomial):
-            return [inner for inner, _ in monomial]
-        case Sign(argument=form) | Root(base=form) | Repeated(body=form):
-            return list(form.atoms())
-        case Scalar(arguments=forms):
-            return [inner for form in forms for inner in form.atoms()]
-        case Extremum(where=first, body=second) | Tower(base=first, exponent=second):
-            return [*first.atoms(), *second.atoms()]
-        case _:
-            return []

@@ -36,14 +36,18 @@ def contains(domain: Domain, value: Fraction) -> bool:
 
 
 _REACH = 2
+_MOST_ENTRIES = 100_000
 _AVOIDED = Fraction(1, 8)
 
 
 def draw(
     domain: Domain, size: tuple[int, ...], grid: int, generator: numpy.random.Generator
 ) -> Exact | None:
-    result = numpy.empty(size, dtype=object)
+    """An array of this size, or None: of no known member, or too large to draw (10^9 entries)."""
     number = int(prod(size))
+    if number > _MOST_ENTRIES:
+        return None
+    result = numpy.empty(size, dtype=object)
     if domain.values:
         for position, choice in zip(
             numpy.ndindex(size), generator.integers(0, len(domain.values), number), strict=True

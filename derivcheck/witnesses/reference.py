@@ -220,8 +220,9 @@ def _primitives(program: object) -> Iterator[object]:
         for part in program:
             yield from _primitives(part)
         return
+    # A closed jaxpr holds the open one; since JAX 0.11 the two are one class, and it holds itself.
     inner = getattr(program, "jaxpr", None)
-    if inner is not None:
+    if inner is not None and inner is not program:
         yield from _primitives(inner)
         return
     for equation in getattr(program, "eqns", ()):

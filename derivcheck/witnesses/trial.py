@@ -284,6 +284,9 @@ def _impose(
         if None in axes or len(set(axes)) != len(axes) or not set(summed) <= set(axes):
             continue
         tensor = body.tensor
+        if [i.extent for i in axes if i is not None] != list(tensor.extents):
+            # It speaks of a part of an axis only.
+            continue
         if tensor in tensors(other):
             continue
         scope = Scope(dict(extents), exact, {})

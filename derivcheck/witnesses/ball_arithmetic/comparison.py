@@ -15,7 +15,10 @@ from flint import arb, ctx
 
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
+    Affine,
+    Context,
     Derivative,
+    Entry,
     Expression,
     Hypothesis,
     Index,
@@ -156,6 +159,7 @@ class Sides:
             definitions,
             [index.extent for index in reading.indices],
         )
+        self.least = _least_extents(self.sides, context)
 
     def mirrors(self) -> bool:
         """Whether a derivative by an entry of a symmetric tensor occurs."""
@@ -168,6 +172,25 @@ class Sides:
 
     def at(self, point: Point, budget: int = DEFAULT_BUDGET) -> SidesAt:
         return SidesAt(self, point, budget)
+
+
+def _least_extents(sides: Sequence[Expression], context: Context) -> dict[Affine, int]:
+    """What each axis must at least have for the entries that numbers single out to exist."""
+    least: dict[Affine, int] = {}
+    waiting, reached = list(sides), set[Tensor]()
+    while waiting:
+        for node in walk(waiting.pop()):
+            if not isinstance(node, Entry):
+                continue
+            for subscript, extent in zip(node.subscripts, node.tensor.extents, strict=True):
+                number = subscript.constant
+                if number is not None and number >= 0 and extent.constant is None:
+                    least[extent] = max(least.get(extent, 0), number + 1)
+            definition = context.definitions.get(node.tensor)
+            if definition is not None and node.tensor not in reached:
+                reached.add(node.tensor)
+                waiting.append(definition.body)
+    return least
 
 
 class SidesAt:
@@ -242,8 +265,15 @@ class SidesAt:
     def lies_in_domain(self) -> bool:
         """Whether hypotheses and the declared domains of *defined* tensors hold, as far as seen.
 
+        An entry that is written with a number, x_3, is there: an axis too short for it is outside.
         False wherever a ball leaves it open: nothing is concluded from a doubtful point.
         """
+        if any(
+            integer(extent, self.point.extents) < least
+            for extent, least in self._sides.least.items()
+            if set(extent.atoms()) <= self.point.extents.keys()
+        ):
+            return False
         try:
             return all(map(self._holds, self._sides.hypotheses)) and all(
                 self._within(tensor) for tensor in self._constrained()
