@@ -35,7 +35,7 @@ from derivcheck.normal_form.atoms import (
     tensor_key,
 )
 
-DEFAULT_STEPS = 8_000
+DEFAULT_STEPS = 10_000
 _DEEPEST = 200
 _MOST_DECLARATIONS = 4
 
