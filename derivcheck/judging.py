@@ -22,7 +22,7 @@ from derivcheck.expression import (
 )
 from derivcheck.normal_form import Unprovable, expression, normalise
 from derivcheck.notation import text, unicode_name
-from derivcheck.proof import Proof, prove
+from derivcheck.proof import QUICK_STEPS, Proof, prove
 from derivcheck.refutation import Refutation, refute
 from derivcheck.repair import first_proved
 from derivcheck.settling import settling_declaration
@@ -105,8 +105,14 @@ def judge(
     if link.relation not in ("=", r"\ne", r"\approx"):
         return Ruling(_by_enclosure(link, points))
     proofs: list[Proof] = []
-    for reading in link.readings:
-        proof = prove(reading, off_kinks=link.off_kinks)
+    refutations: dict[int, Refutation | None] = {}
+    for place, reading in enumerate(link.readings):
+        proof = _quick(link, reading)
+        if proof.steps > QUICK_STEPS:
+            # What is false shows it at a point before it has used up all the steps.
+            refutations[place] = points.refuted(link, reading)
+            if refutations[place] is None:
+                proof = prove(reading, off_kinks=link.off_kinks)
         proofs.append(proof)
         if proof.closed:
             return _proved(link, reading, proof, points)
@@ -120,7 +126,15 @@ def judge(
         return Ruling(judgement)
     if link.relation == r"\approx" or any(t is not None for t in link.tolerance):
         return Ruling(_by_enclosure(link, points))
-    return Ruling(_not_proved(link, proofs, points))
+    for place, reading in enumerate(link.readings):
+        if place not in refutations:
+            refutations[place] = points.refuted(link, reading)
+    found = [refutations[place] for place in range(len(proofs))]
+    return Ruling(_not_proved(link, proofs, found, points))
+
+
+def _quick(link: Link, reading: Reading) -> Proof:
+    return prove(reading, off_kinks=link.off_kinks, steps=QUICK_STEPS)
 
 
 def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruling:
@@ -177,8 +191,9 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
     return Ruling(judgement)
 
 
-def _not_proved(link: Link, proofs: list[Proof], points: _Points) -> Judgement:
-    refutations = [points.refuted(link, reading) for reading in link.readings]
+def _not_proved(
+    link: Link, proofs: list[Proof], refutations: list[Refutation | None], points: _Points
+) -> Judgement:
     first = refutations[0]
     if link.relation == r"\ne":
         if first is not None and not link.conditional:
@@ -280,7 +295,7 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
         )
     repair = first_proved(
         reading,
-        lambda r: prove(r, off_kinks=link.off_kinks).closed,
+        lambda r: _quick(link, r).closed,
         difference=proof.difference,
         definitions=points.definitions,
         seed=points.seed,

@@ -35,7 +35,10 @@ from derivcheck.normal_form.atoms import (
     tensor_key,
 )
 
-DEFAULT_STEPS = 10_000
+DEFAULT_STEPS = 12_000
+QUICK_STEPS = 3_000
+"""What nearly every proof that closes can do with; a first attempt before a counterexample is
+looked for."""
 _DEEPEST = 200
 _MOST_DECLARATIONS = 4
 
@@ -45,8 +48,9 @@ class Proof:
     """The outcome of one attempt.
 
     `reason` is empty iff `closed`. `assumptions` are the declared facts and side conditions that
-    were used, as text. `difference` is left − right as far as it was rewritten, for people; None
-    where there is none.
+    were used, as text. `steps` are those of the longest attempt, more than were given where they
+    ran out. `difference` is left − right as far as it was rewritten, for people; None where there
+    is none.
     """
 
     closed: bool
@@ -68,20 +72,22 @@ def prove(
     if _too_deep(reading.left) or _too_deep(reading.right):
         return Proof(False, f"nested more than {_DEEPEST} deep", (), 0, None)
     attempt = _attempted(reading, off_kinks, steps)
+    spent = attempt.session.steps
     if not attempt.closed and not attempt.fault and attempt.has_ranges():
         # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
         again = _attempted(reading, off_kinks, steps, expand_ranges=True)
+        spent = max(spent, again.session.steps)
         attempt = again if again.closed else attempt
     session = attempt.session
     if attempt.closed:
-        return Proof(True, "", tuple(session.assumptions), session.steps, None)
+        return Proof(True, "", tuple(session.assumptions), spent, None)
     reason = attempt.fault or attempt.unused_hypothesis()
     if not attempt.fault:
         suggestion = _missing_declaration(attempt, off_kinks, steps)
         reason = suggestion or reason or "the difference of the two sides did not vanish"
     difference = attempt.difference
     written = None if difference is None or not difference else expression(difference)
-    return Proof(False, reason, tuple(session.assumptions), session.steps, written)
+    return Proof(False, reason, tuple(session.assumptions), spent, written)
 
 
 def _attempted(
@@ -181,7 +187,7 @@ class _Attempt:
     def _vanishes(self, form: NormalForm) -> bool:
         if not form:
             return True
-        reduced = self.session.reduced(form)
+        reduced = self.session.reduced(self.session.folded(form))
         if self.difference is None or len(reduced.terms) < len(self.difference.terms):
             self.difference = reduced
         return not reduced or not self.session.cleared(reduced)

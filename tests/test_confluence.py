@@ -26,6 +26,7 @@ from derivcheck.expression import (
     Power,
     Product,
     Sum,
+    Tensor,
     add,
     apply,
     delta,
@@ -39,7 +40,14 @@ from derivcheck.expression import (
     rebuild,
     substitute,
 )
-from derivcheck.normal_form import BudgetExceeded, Unprovable, expression, normalise
+from derivcheck.normal_form import (
+    BudgetExceeded,
+    NormalForm,
+    Normaliser,
+    Unprovable,
+    expression,
+    normalise,
+)
 
 N, M, U, P = Parameter("N"), Parameter("M"), Parameter("u"), Parameter("p", 0)
 A, B = tensor("A", N, M), tensor("B", M, M)
@@ -173,6 +181,79 @@ def test_the_normal_form_keeps_the_value(seed: int) -> None:
     for before, after in zip(values(whole, seed), values(expression(form), seed), strict=True):
         if before is not None and after is not None:
             assert close(before, after, 18), (whole, form)
+
+
+class Cutter(Grower):
+    """Sums over parts of axes and shifted, reversed and strided entries, some under a function."""
+
+    def grow(self, indices: Sequence[Index], depth: int = 0) -> Expression:
+        bound = self.bound()
+        inside = (*indices, bound)
+        factors = [self.leaf(inside) for _ in range(self.random.randint(1, 3))]
+        if self.random.random() < 0.4:
+            factors.append(guard(self.shifted(inside)))
+        if self.random.random() < 0.2:
+            factors.append(delta(self.shifted(inside), self.random.choice(inside)))
+        if self.random.random() < 0.3 and depth == 0:
+            factors.append(self.grow(inside, depth + 1))
+        return Sum(bound, multiply(*factors))
+
+    def bound(self) -> Index:
+        extent = Affine.of(self.random.choice([N, N, M])) + self.random.choice([0, 0, -1, -2, 1])
+        return fresh(index(self.random.choice("klm"), extent))
+
+    def shifted(self, indices: Sequence[Index]) -> Affine:
+        offset = Affine.of(self.random.choice([-2, -1, 0, 0, 1, 2]))
+        if self.random.random() < 0.3:
+            offset = offset + Affine.of(N) * self.random.choice([-1, 1])
+        sign = self.random.choice([1, 1, 1, -1, 2])
+        return Affine.of(self.random.choice(indices)) * sign + offset
+
+    def leaf(self, indices: Sequence[Index]) -> Expression:
+        chosen = self.random.choice([A, X, X, Y, T])
+        entry = at(chosen, *(self.shifted(indices) for _ in chosen.extents))
+        kind = self.random.random()
+        if kind < 0.2:
+            return apply(self.random.choice(["exp", "relu", "abs", "cos"]), entry)
+        if kind < 0.3:
+            return power(add(power(entry, 2), at(E)), Fraction(-1, 2))
+        return entry
+
+
+def in_ranges(whole: Expression, budget: int = 6000) -> NormalForm:
+    session = Normaliser(budget=budget, expand_ranges=True)
+    return session.settled(session.read(whole))
+
+
+@pytest.mark.parametrize("kind", [Cutter, Grower])
+@settings(max_examples=150)
+@given(seed=SEEDS)
+def test_canonical_ranges_keep_the_value(kind: type[Grower], seed: int) -> None:
+    whole = kind(seed).grow(FREE)
+    try:
+        form = in_ranges(whole)
+    except Unprovable:
+        return
+    for before, after in zip(values(whole, seed), values(expression(form), seed), strict=True):
+        if before is not None and after is not None:
+            assert close(before, after, 18), (whole, form)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([X, Y, T]), *[st.integers(-2, 2)] * 2, st.booleans())
+def test_a_shift_of_a_sum_does_not_matter(
+    second: Tensor, offset: int, other_offset: int, turned: bool
+) -> None:
+    """Σ_k X_{k+a} Z_{k+b}, and the same over k′ = k + a or N − 1 − k − a, its range as guards.
+
+    X has k′ for its axis, so that no term is lost.
+    """
+    k, moved = fresh(index("k", N)), fresh(index("k", N))
+    body = multiply(at(X, Affine.of(k) + offset), at(second, Affine.of(k) + other_offset))
+    value = (Affine.of(N) - 1 - moved if turned else Affine.of(moved)) - offset
+    inside = multiply(guard(value), guard(Affine.of(N) - value - 1))
+    other = Sum(moved, multiply(inside, substitute(body, {k: value})))
+    assert in_ranges(Sum(k, body)) == in_ranges(other)
 
 
 @settings(max_examples=150)

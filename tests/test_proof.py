@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from random import Random
 
 import pytest
 from entrywise import Point, Undefined, close
 from expression_layers import LAYERS, POSITIVE, ZERO_ONE, Layer, at, index, sum_over, tensor
+from mpmath import mpf
 from mutations import mutants
 
 from derivcheck.derivation import Reading
@@ -49,6 +51,7 @@ from derivcheck.expression import (
     substitute,
     subtract,
 )
+from derivcheck.normal_form import Normaliser, expression
 from derivcheck.proof import Proof, prove
 
 N, M = Parameter("N"), Parameter("M")
@@ -374,6 +377,171 @@ def test_a_guard_and_its_complement_cover_everything() -> None:
     every = sum_over("k", N, lambda k: at(X, k))
     assert proved(add(lower, upper), every)
     assert not proved(add(strict, upper), every)
+
+
+# --- signs of products, and indicators turned round -----------------------------------------------
+
+
+def mirrored_pairs() -> list[tuple[str, Expression, Expression, bool]]:
+    """What [−f > 0] may be beside a factor, and whether that is so, the kink included."""
+    f = subtract(at(x), at(y))
+
+    def turned(factor: Expression, argument: Expression) -> tuple[Expression, Expression]:
+        left = multiply(factor, Positive(negate(argument)))
+        return left, multiply(factor, subtract(ONE, Positive(argument)))
+
+    product = multiply(at(x), at(y))
+    return [
+        ("x", *turned(at(x), at(x)), True),
+        ("another factor", *turned(at(y), at(x)), False),
+        ("a product", *turned(product, product), True),
+        ("a factor of a product", *turned(at(x), product), False),
+        ("a reciprocal", *turned(power(at(x), -1), at(x)), False),
+        ("a sum", *turned(f, f), True),
+        ("a multiple of a sum", *turned(multiply(f, add(at(x), at(y))), f), True),
+        ("a term of a sum", *turned(at(x), f), False),
+        ("a sum of other signs", *turned(add(at(x), at(y)), f), False),
+        ("a shifted entry", *turned(at(X, shifted), at(X, shifted)), True),
+        ("another entry", *turned(at(X, i), at(X, shifted)), False),
+    ]
+
+
+shifted = Affine.of(i) + 1
+
+
+@pytest.mark.parametrize(("name", "left", "right", "true"), mirrored_pairs())
+def test_an_indicator_is_turned_only_beside_what_vanishes_with_it(
+    name: str, left: Expression, right: Expression, true: bool
+) -> None:
+    assert judged(left, right, kinks=True).closed is true, name
+
+
+def test_the_sign_of_a_product_is_that_of_its_factors() -> None:
+    z = tensor("z")
+    product = multiply(at(x), at(y), at(z))
+    moduli = multiply(*(apply("abs", at(t)) for t in (x, y, z)))
+    assert judged(apply("abs", product), moduli, kinks=True).closed
+    signs = multiply(*(apply("sign", at(t)) for t in (x, y, z)))
+    assert judged(apply("sign", product), signs, kinks=True).closed
+    both = multiply(Positive(at(x)), Positive(at(y)))
+    assert not judged(Positive(multiply(at(x), at(y))), both, kinks=True).closed
+    # An even power is positive off 0 only.
+    square = Positive(power(at(x), 2))
+    assert not judged(square, ONE, kinks=True).closed
+    assert judged(square, ONE).closed
+    even = Positive(multiply(power(at(x), 2), at(y)))
+    assert not judged(even, Positive(at(y)), kinks=True).closed
+
+
+SIGNED = [subtract(at(x), at(y)), multiply(at(x), at(y)), power(at(x), 3), negate(at(y)), at(x)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_indicators_keep_their_value(seed: int) -> None:
+    """Random sums of products of signs, at points where some inputs are 0 or alike."""
+    random = Random(seed)
+
+    def term() -> Expression:
+        factors = [Positive(multiply(*random.sample(SIGNED, random.randint(1, 2))))]
+        factors += random.sample([*SIGNED, *map(negate, SIGNED)], random.randint(0, 2))
+        return multiply(rational(random.randint(1, 3)), *factors)
+
+    whole = add(*(term() for _ in range(4)))
+    session = Normaliser()
+    form = session.folded(session.read(whole))
+    for first, second in itertools.product((-1, 0, 0.5, 2), repeat=2):
+        point = Point(0, entries={(x, ()): mpf(first), (y, ()): mpf(second)})
+        assert close(point.value(whole), point.value(expression(form)))
+
+
+# --- sums over part of an axis --------------------------------------------------------------------
+
+
+def part(cut: int, offset: int, body: Callable[[Affine], Expression]) -> Expression:
+    """Σ over 0 ≤ k < N − cut of the body at k + offset."""
+    return sum_over("k", Affine.of(N) - cut, lambda k: body(Affine.of(k) + offset))
+
+
+def whole_sum(body: Callable[[Affine], Expression]) -> Expression:
+    return part(0, 0, body)
+
+
+LAST = Affine.of(N) - 1
+
+
+@pytest.mark.parametrize("function", ["", "exp", "relu"])
+def test_a_sum_that_stops_short_lacks_what_it_leaves_out(function: str) -> None:
+    def f(k: Affine) -> Expression:
+        return apply(function, at(X, k)) if function else at(X, k)
+
+    every = whole_sum(f)
+    short, late = part(1, 0, f), part(1, 1, f)
+    assert proved(short, subtract(every, f(LAST)))
+    assert proved(late, subtract(every, f(Affine())))
+    assert not proved(short, every)
+    assert not proved(late, every)
+    assert not proved(short, subtract(every, f(Affine())))
+    # Two entries are left out only where there are two.
+    two = subtract(subtract(every, f(LAST)), f(LAST - 1))
+    assert proved(part(2, 0, f), two) is (function != "exp")
+
+
+def test_terms_off_the_axis_are_lost_only_where_they_are_0() -> None:
+    """Σ_k exp(X_{k+1}) over all k has a term exp(0) = 1 at the end."""
+
+    def f(k: Affine) -> Expression:
+        return apply("exp", at(X, k))
+
+    late = part(0, 1, f)
+    assert not proved(late, subtract(whole_sum(f), f(Affine())))
+    assert not proved(part(0, 1, lambda k: power(at(Y, k), 0)), ZERO)
+
+
+def test_shifted_and_reversed_sums_are_one() -> None:
+    def pair(first: int, second: int) -> Expression:
+        def body(k: Index) -> Expression:
+            return multiply(at(X, Affine.of(k) + first), at(Y, Affine.of(k) + second))
+
+        return sum_over("k", N, body)
+
+    assert proved(pair(0, -1), pair(1, 0))
+    assert not proved(pair(0, -1), pair(0, 1))
+    assert not proved(pair(0, 0), pair(1, 1))
+    assert proved(subtract(pair(0, 0), pair(1, 1)), multiply(at(X, 0), at(Y, 0)))
+    backwards = sum_over("k", N, lambda k: multiply(at(X, LAST - k), at(Y, k)))
+    assert proved(backwards, sum_over("k", N, lambda k: multiply(at(X, k), at(Y, LAST - k))))
+    assert not proved(backwards, pair(0, 0))
+    end = sum_over("k", N, lambda k: multiply(at(X, k), at(Y, LAST + k)))
+    assert proved(end, multiply(at(X, 0), at(Y, LAST)))
+    assert not proved(end, multiply(at(X, LAST), at(Y, LAST)))
+
+
+def test_guards_beside_entries_are_kept_for_the_rules_that_rest_on_them() -> None:
+    """Where guards are written with deltas, an entry off its axis is still no generic one."""
+    before = at(X, Affine.of(i) - 1)
+    both = add(Positive(before), Positive(negate(before)))
+    assert not proved(both, ONE)
+    assert proved(both, guard(Affine.of(i) - 1))
+    T = tensor("T", N, M)
+    hypothesis = Hypothesis(sum_over("k", M, lambda k: at(T, i, k)), ONE, "Σ_k T_ik = 1")
+    context = Context(hypotheses=(hypothesis,))
+    rows = sum_over("s", N, lambda n: sum_over("k", M, lambda k: at(T, Affine.of(n) - 1, k)))
+    assert not proved(rows, number(N), context)
+    assert proved(rows, number(Affine.of(N) - 1), context)
+
+
+# --- what is assumed ------------------------------------------------------------------------------
+
+
+def test_the_kinks_that_were_left_out_are_named() -> None:
+    both = add(Positive(at(x)), Positive(negate(at(x))))
+    assert judged(both, ONE).assumptions == ("off the kinks of [x > 0]",)
+    slope = Derivative(apply("relu", at(X, i)), at(X, i))
+    proof = judged(slope, Positive(at(X, i)))
+    assert proof.closed
+    assert proof.assumptions == ("off the kinks of [X_i > 0]",)
+    smooth = Derivative(apply("tanh", at(x)), at(x))
+    assert judged(smooth, subtract(ONE, power(apply("tanh", at(x)), 2))).assumptions == ()
 
 
 # --- what is said when a proof stays open ---------------------------------------------------------

@@ -97,7 +97,9 @@ class Printer:
             case Not(_, mask):
                 return Code(f"~{self.code(mask).at(UNARY)}", UNARY)
             case Where(axes, mask, value, otherwise):
-                other = f"-{self.np}.inf" if otherwise is None else _constant(otherwise).text
+                other = f"-{self.np}.inf"
+                if otherwise is not None:
+                    other = self.aligned(otherwise, axes).text
                 parts = (self.aligned(mask, axes).text, self.aligned(value, axes).text, other)
                 return call(f"{self.np}.where", *parts)
             case Total():
@@ -232,6 +234,8 @@ class Printer:
     def _call(self, array: Call) -> Code:
         arguments = [self.aligned(part, array.axes).text for part in array.arguments]
         name = array.function
+        if name == "pi":
+            return Code("math.pi")
         if is_number(array):
             head = _PYTHON.get(name, f"math.{name}")
             return call(head, *arguments)

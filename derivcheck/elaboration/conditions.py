@@ -22,6 +22,9 @@ from derivcheck.expression import (
 )
 from derivcheck.syntax import Node
 
+MOST_CASES = 40
+"""Each row excludes all those above it, so that their number counts twice."""
+
 
 def truth(reader: SideReader, node: Node) -> Expression:
     """A condition as a number that is 0 or 1."""
@@ -82,6 +85,8 @@ def _relation(reader: SideReader, left: Node, sign: str, right: Node) -> Express
 
 def cases(reader: SideReader, rows: Sequence[tuple[Node, Node | None]]) -> Expression:
     """Σ of value · condition; a row holds where none above it does."""
+    if len(rows) > MOST_CASES:
+        raise unsupported("so many cases", rows[0][0].span, "write a formula for the row")
     terms: list[Expression] = []
     above: list[Expression] = []
     for value, condition in rows:

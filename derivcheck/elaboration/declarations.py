@@ -11,7 +11,7 @@ from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader
 from derivcheck.elaboration.names import label, subscripted, superscripted
-from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning
+from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import Affine, Domain, Parameter, Tensor
 from derivcheck.source import Span
@@ -102,6 +102,15 @@ class DeclarationReader:
                 if not meaning.declared:
                     self._restrict(name, meaning.tensor, shape.domain, span)
                 return
+            if isinstance(meaning, UnreadMeaning):
+                return
+            if isinstance(meaning, TensorMeaning) and not self.page.certain(meaning.tensor):
+                raise Fault(
+                    "unclear-shape",
+                    f"{name} was used with other axes before this declares them",
+                    span,
+                    "declare a symbol before its first use",
+                )
             raise _redeclared(name, span)
         symmetric = ()
         if _SYMMETRIC.search(sentence) and len(shape.extents) == 2:

@@ -118,14 +118,10 @@ class DefinitionReader:
         name += "'" * primes
         if subscript is not None:
             full = subscripted(name, subscript)
-            word = isinstance(subscript, syntax.Symbol) and subscript.word
             known = self.page.scope.lookup(name)
-            numbered = (
-                isinstance(subscript, syntax.Numeral)
-                and name in self.page.numbered
-                and (known is None or known.defined)
-            )
-            if word or numbered or self.page.scope.lookup(full) is not None:
+            word = isinstance(subscript, syntax.Symbol) and subscript.word
+            labelled = self.page.labels(name, subscript) and (known is None or known.defined)
+            if word or labelled or self.page.scope.lookup(full) is not None:
                 return full, (), None
         items = subscript_items(subscript, None)
         kronecker = base == r"\delta" and len(items) == 2 and not explicit

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.names import label, nodes, subscripted
+from derivcheck.elaboration.names import label, nodes, parts, subscripted
 from derivcheck.elaboration.scope import ParameterMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import Affine, Index, Tensor
@@ -24,11 +24,12 @@ class Letters:
 
     def __init__(self, page: PageState, sides: Iterable[Node]) -> None:
         self._page = page
+        self._sides = tuple(sides)
         self._free: dict[str, Index] = {}
         self._bound: dict[str, list[tuple[Index, int | None]]] = {}
         self._written = {
             part.name
-            for side in sides
+            for side in self._sides
             for node in nodes(side)
             for script in _letter_places(node)
             for part in nodes(script)
@@ -51,6 +52,13 @@ class Letters:
         if self._bound.get(name):
             return True
         return name in self._written and self._page.scope.lookup(name) is None
+
+    def only_restricts(self, name: str) -> bool:
+        r"""Whether a letter that nothing binds here stands in restricted sums alone, like the j of
+        `\sum_{i \ne j}`, and in sums over it."""
+        if self._bound.get(name) or not self.is_letter(name):
+            return False
+        return not any(_outside_sums(name, side) for side in self._sides)
 
     def free(self, name: str) -> Index:
         """The free index of this letter; its extent is found by use."""
@@ -112,6 +120,25 @@ def _letter_places(node: Node) -> tuple[Node, ...]:
             return (condition,)
         case _:
             return ()
+
+
+def occurs(name: str, node: Node) -> bool:
+    """Whether a letter stands in a piece of syntax."""
+    return any(isinstance(part, syntax.Symbol) and part.name == name for part in nodes(node))
+
+
+def _outside_sums(name: str, node: Node) -> bool:
+    """Whether a letter occurs where no sum over it, and none that it restricts, is around."""
+    match node:
+        case syntax.Symbol(found):
+            return found == name
+        case syntax.BigOperator(letters=letters, condition=condition):
+            inside = any(letter.name == name for letter in letters)
+            if inside or (condition is not None and occurs(name, condition)):
+                return False
+        case _:
+            pass
+    return any(_outside_sums(name, part) for part in parts(node))
 
 
 class IntegerReader:
@@ -249,10 +276,11 @@ class IntegerReader:
         return tuple(found)
 
     def _fits(self, index: Index, extent: Affine) -> bool:
-        """An index with written bounds may run over a part of an axis whose extent differs by a
-        number."""
+        """An index with written bounds may run over a part of an axis: up to another index, or up
+        to an extent that differs by a number."""
         sizes = self.page.sizes
         if sizes.unify(index.extent, extent):
             return True
-        difference = sizes.find(extent) - sizes.find(index.extent)
-        return index.serial != 0 and difference.constant is not None
+        written = sizes.find(index.extent)
+        varies = any(True for _ in written.indices())
+        return index.serial != 0 and (varies or (sizes.find(extent) - written).constant is not None)

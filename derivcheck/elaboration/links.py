@@ -40,6 +40,7 @@ from derivcheck.expression import (
 from derivcheck.syntax import Node, Relation
 
 READINGS = 8
+ATTEMPTS = 4 * READINGS
 JUDGED = frozenset({"=", ":=", r"\equiv", r"\ne", r"\approx", "<", r"\le", ">", r"\ge"})
 
 
@@ -118,17 +119,26 @@ class LinkReader:
 
     def _readings(self, left: Node, right: Node) -> tuple[Reading, ...]:
         found: list[Reading] = []
+        fault: Fault | None = None
         script: tuple[int, ...] | None = ()
-        while script is not None and len(found) < READINGS:
+        for _ in range(ATTEMPTS):
+            if script is None or len(found) == READINGS:
+                break
             choices = Choices(script)
             self.translator.choices = choices
-            sides = self.translator.side(left), self.translator.side(right)
-            indices = _free(*sides)
-            _check_free(sides, left, right)
-            context = self.page.link_context()
-            note = "; ".join(dict.fromkeys(choices.notes))
-            found.append(Reading(*sides, indices, context, note, bool(note)))
+            try:
+                sides = self.translator.side(left), self.translator.side(right)
+                _check_free(sides, left, right)
+            except Fault as error:
+                # A meaning that makes no sense is not admissible; the others are.
+                fault = fault or error
+            else:
+                note = "; ".join(dict.fromkeys(choices.notes))
+                context = self.page.link_context()
+                found.append(Reading(*sides, _free(*sides), context, note, bool(note)))
             script = choices.following()
+        if fault is not None and not found:
+            raise fault
         return tuple(found)
 
     def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:

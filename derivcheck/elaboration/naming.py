@@ -28,6 +28,9 @@ from derivcheck.expression import (
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
+_FOLDED = 64
+"""The largest power of a number that is worked out where it stands in an exponent."""
+
 
 def named(
     reader: SideReader,
@@ -74,8 +77,7 @@ def named(
 def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: Node | None) -> bool:
     """Whether `L_0` is a name beside a number `L` rather than an entry of it."""
     return (
-        isinstance(subscript, syntax.Numeral)
-        and name in reader.page.numbered
+        reader.page.labels(name, subscript)
         and isinstance(meaning, TensorMeaning)
         and meaning.tensor.rank == 0
         and not meaning.declared
@@ -94,8 +96,6 @@ def exponent(reader: SideReader, node: Node) -> Expression:
     """The value of a superscript, a rational one folded."""
     value = reader.value(node)
     match value:
-        case Power(Rational(base), Rational(exponent)) if base and exponent.denominator == 1:
-            return Rational(base ** int(exponent))
         case _:
             folded = _rational_product(value)
             return value if folded is None else Rational(folded)
@@ -196,16 +196,20 @@ def unknown(
         raise unsupported(name, span, "write the entries as numbers and derivatives")
     elif name == r"\sigma" and subscript is None and name in reader.page.applied:
         raise unsupported(f"{name} without an argument", span, f"write {name}(x)")
+    elif name.startswith(r"\mathbb{"):
+        raise unsupported(name, span, "write the expectation or the set's condition out")
     if subscript is None and reader.letters.is_letter(name):
         return raised(reader, number(reader.integers.letter(name)), superscript)
     if subscript is None and name in reader.page.parameter_names:
         return raised(reader, number(reader.page.parameter(name, span)), superscript)
     if superscript is not None and _is_label(superscript) and not is_transpose(superscript):
         name, superscript = superscripted(symbol.name, superscript) + "'" * primes, None
-    numbered = isinstance(subscript, syntax.Numeral) and name in reader.page.numbered
-    if (isinstance(subscript, syntax.Symbol) and subscript.word) or (
-        numbered and subscript is not None
-    ):
+    if subscript is not None and reader.page.labels(name, subscript):
+        squared = subscripted(f"{name}^2", subscript)
+        if (meaning := reader.page.meaning(squared, span)) is not None:
+            return raised(
+                reader, square_root(meant(reader, meaning, squared, None, span)), superscript
+            )
         name, subscript = subscripted(name, subscript), None
     items = subscript_items(subscript, None)
     if subscript is None and (rank := reader.page.ranks.get(name, 0)):
@@ -235,7 +239,9 @@ def _rational_product(value: Expression) -> Fraction | None:
     match value:
         case Rational(number_):
             return number_
-        case Power(Rational(base), Rational(exponent)) if base and exponent.denominator == 1:
+        case Power(Rational(base), Rational(exponent)) if (
+            base and exponent.denominator == 1 and abs(exponent) <= _FOLDED
+        ):
             return base ** int(exponent)
         case _ if hasattr(value, "factors"):
             return None

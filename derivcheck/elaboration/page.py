@@ -10,7 +10,7 @@ from typing import cast
 
 from derivcheck import syntax
 from derivcheck.derivation import ClosedForm, Derivation, Item, Kind, Link, Reading
-from derivcheck.diagnostic import Diagnostic, Severity
+from derivcheck.diagnostic import Diagnostic
 from derivcheck.document import Code, Document, Heading, Math, Paragraph, Prose
 from derivcheck.elaboration.declarations import (
     CONTINUES,
@@ -24,23 +24,19 @@ from derivcheck.elaboration.declarations import (
 from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
-from derivcheck.elaboration.links import LinkReader, held
+from derivcheck.elaboration.links import LinkReader
 from derivcheck.elaboration.names import label, whole
 from derivcheck.elaboration.restriction import BOUNDS, bracketed, is_range, restricts
 from derivcheck.elaboration.scope import UnreadMeaning
+from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.expression import (
-    Affine,
-    Context,
-    Definition,
     Derivative,
     Entry,
     Hypothesis,
-    Index,
     Parameter,
     Tensor,
-    binders,
     walk,
 )
 from derivcheck.expression import tensors as tensors_of
@@ -196,9 +192,16 @@ class _Page:
 
     def _listed(self, statement: Statement) -> None:
         """A lone symbol after “outputs” or “incoming cotangents”."""
+        (side,) = statement.sides
+        text = self.state.source.slice(statement.span)
+        if isinstance(side, syntax.Unreadable) and "=" in text:
+            fault = unsupported(side.construct, side.span, side.help)
+            self.items.append(
+                Item(Kind.CLAIM, statement.span, statement.span, text, None, fault.diagnostic())
+            )
+            return
         if not self.listing:
             return
-        (side,) = statement.sides
         items = side.items if isinstance(side, syntax.Sequence) else (side,)
         for item in items:
             name = declared_name(item)
@@ -371,7 +374,7 @@ class _Page:
         sizes.close(state.scope.names())
         sizes.base = state.base
         sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
-        settle = _Settling(state)
+        settle = Settling(state)
         items = tuple(settle.item(item) for item in self.items)
         context = settle.context(state.link_context())
         outputs = tuple(map(state.sizes.tensor, state.output_tensors()))
@@ -414,107 +417,6 @@ class _Page:
             if tensor not in excluded and tensor not in seen:
                 seen.add(tensor)
                 yield tensor
-
-
-class _Settling:
-    """Replaces placeholders in items; contexts are shared between links, and definitions between
-    contexts, so each is settled once."""
-
-    def __init__(self, state: PageState) -> None:
-        self.state = state
-        self.losses = set(map(state.sizes.tensor, state.losses))
-        self.contexts: dict[int, tuple[Context, Context]] = {}
-        self.definitions: dict[int, tuple[Definition, Definition]] = {}
-
-    def context(self, context: Context) -> Context:
-        kept = self.contexts.get(id(context))
-        if kept is None:
-            definitions = map(self.definition, context.definitions.values())
-            hypotheses = self.state.sizes.context(Context({}, context.hypotheses)).hypotheses
-            kept = (context, Context({d.tensor: d for d in definitions}, hypotheses))
-            self.contexts[id(context)] = kept
-        return kept[1]
-
-    def definition(self, definition: Definition) -> Definition:
-        kept = self.definitions.get(id(definition))
-        if kept is None:
-            kept = (definition, self.state.sizes.definition(definition))
-            self.definitions[id(definition)] = kept
-        return kept[1]
-
-    def item(self, item: Item) -> Item:
-        if item.link is None:
-            return item
-        sizes = self.state.sizes
-        readings = tuple(map(self.reading, item.link.readings))
-        loose = _undetermined(readings, sizes.undetermined)
-        if loose is not None:
-            fault = Diagnostic(
-                Severity.ERROR,
-                "no-extent",
-                f"nothing says what {loose.name} runs over",
-                item.span,
-                help=rf"write the bounds, \sum_{{{loose.name}=1}}^{{N}}",
-            )
-            return replace(item, link=Link(item.link.relation, (), fault=fault))
-        later = self.later(readings[0]) if readings else None
-        if later is not None:
-            readings = (*readings, later)
-        fixed = held(readings[0], self.losses) if readings else None
-        if fixed is not None:
-            readings = (*readings, fixed)
-        unknown = tuple(map(sizes.tensor, item.link.unknown))
-        occasion = self.reading(item.link.occasion) if item.link.occasion else None
-        link = replace(item.link, readings=readings, unknown=unknown, occasion=occasion)
-        return replace(item, link=link)
-
-    def later(self, reading: Reading) -> Reading | None:
-        """The reading in which symbols mean what a later line says (“…, where y = x + 1”)."""
-        known = self.context(self.state.context).definitions
-        context = reading.context
-        waiting = [*tensors_of(reading.left), *tensors_of(reading.right)]
-        names: list[str] = []
-        while waiting:
-            tensor = waiting.pop()
-            definition = known.get(tensor)
-            if tensor in context.definitions or definition is None:
-                continue
-            context = context.define(definition)
-            names.append(tensor.name)
-            waiting.extend(tensors_of(definition.body))
-        if not names:
-            return None
-        note = f"{', '.join(sorted(names))} is what a later line defines"
-        note = "; ".join(filter(None, (reading.note, note)))
-        return replace(reading, context=context, note=note, caution=True)
-
-    def reading(self, reading: Reading) -> Reading:
-        sizes = self.state.sizes
-        return Reading(
-            sizes.settle(reading.left),
-            sizes.settle(reading.right),
-            tuple(map(sizes.index, reading.indices)),
-            self.context(reading.context),
-            reading.note,
-            reading.caution,
-        )
-
-
-def _undetermined(readings: tuple[Reading, ...], loose: set[Affine]) -> Index | None:
-    """A bound index that sits on no axis and has no bounds: its sum has no value."""
-    if not loose:
-        return None
-    return next(
-        (
-            index
-            for reading in readings
-            for side in (reading.left, reading.right)
-            for node in walk(side)
-            for index in binders(node)
-            if index.extent in loose
-        ),
-        None,
-    )
 
 
 def _gradients(

@@ -1,4 +1,4 @@
-"""Whether a formula after “if”, “for” or “at” restricts what is claimed, defines, or names a range."""
+"""Whether a formula after “if”, “for” or “at” restricts a claim, defines, or names a range."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_range(page: PageState, statement: Statement) -> bool:
 
 
 def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:
-    r"""`A = B \quad (i \ne j)`: the statement without the condition in brackets, and that condition."""
+    r"""`A = B \quad (i \ne j)`: the statement without its condition in brackets, and that."""
     *sides, last = statement.sides
     kept, chain = _cut(last)
     if chain is None:
@@ -48,9 +48,10 @@ def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:
 def _cut(side: Node) -> tuple[Node, syntax.Chain | None]:
     """A side without the relation in round brackets that is its last factor."""
     match side:
-        case syntax.Addition((*terms, (sign, term))):
+        case syntax.Addition(terms):
+            sign, term = terms[-1]
             kept, chain = _cut(term)
-            return syntax.Addition((*terms, (sign, kept)), side.span), chain
+            return syntax.Addition((*terms[:-1], (sign, kept)), side.span), chain
         case syntax.Multiplication((factor, syntax.Group("(", _, syntax.Chain() as chain)), ("",)):
             return factor, chain
         case syntax.Multiplication(
@@ -91,7 +92,7 @@ def restricts(page: PageState, statement: Statement, words: str) -> bool:
         return False
     if not _is_name(sides[0]) and not _is_application(sides[0]):
         return True
-    plain = all(map(_is_name, sides))
+    plain = all(map(_is_name, sides)) or _is_settled(page, sides)
     return plain and not word.startswith(("for", "once", "while", "provided"))
 
 
@@ -120,6 +121,14 @@ def _is_size(page: PageState, node: Node) -> bool:
     if known is None:
         return len(name) == 1 and name.isupper() and name not in page.ranks
     return isinstance(known.meaning, ParameterMeaning)
+
+
+def _is_settled(page: PageState, sides: tuple[Node, ...]) -> bool:
+    """Whether the left side's name is defined already, or stands on the right too."""
+    name = declared_name(sides[0])
+    known = page.scope.lookup(name) if name is not None else None
+    mentioned = any(declared_name(node) == name for node in nodes(sides[1]))
+    return mentioned or (known is not None and known.defined)
 
 
 def _is_given(page: PageState, sides: tuple[Node, ...]) -> bool:

@@ -65,6 +65,8 @@ class PageState:
     subscript_letters: set[str] = field(default_factory=set[str])
     numbered: set[str] = field(default_factory=set[str])
     """Symbols whose only subscripts are numbers: `x_1` and `x_2` are then names, not entries."""
+    labelling: set[str] = field(default_factory=set[str])
+    """Capitals that only stand alone under a symbol and that no sum binds: `μ_B` is a name."""
     applied: set[str] = field(default_factory=set[str])
     """Symbols that a symbol in brackets follows somewhere, as a function's argument does."""
     arguments: dict[str, str] = field(default_factory=dict[str, str])
@@ -78,6 +80,7 @@ class PageState:
         """Note which names are sizes and what the page counts from, before anything is built."""
         lowers: set[str] = set()
         lettered: set[str] = set()
+        bound: set[str] = set()
         for statement in statements:
             for side in statement.sides:
                 for node in nodes(side):
@@ -86,8 +89,10 @@ class PageState:
                             self.parameter_names.add(label(node.upper))
                         if isinstance(node.lower, syntax.Numeral):
                             lowers.add(node.lower.text)
+                    if isinstance(node, syntax.BigOperator):
+                        bound.update(letter.name for letter in node.letters)
                     elif isinstance(node, syntax.Scripted):
-                        self._note_rank(node, lettered)
+                        self._note_rank(node, lettered, bound)
                     elif isinstance(node, syntax.Multiplication):
                         self.applied.update(
                             first.name
@@ -96,12 +101,14 @@ class PageState:
                             and isinstance(second, syntax.Group)
                             and isinstance(second.body, syntax.Symbol | syntax.Scripted)
                         )
+        self.labelling -= bound
+        self.subscript_letters -= self.labelling
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
         self.base = 1 if "1" in lowers and "0" not in lowers else 0
 
-    def _note_rank(self, node: syntax.Scripted, lettered: set[str]) -> None:
+    def _note_rank(self, node: syntax.Scripted, lettered: set[str], bound: set[str]) -> None:
         subscript = node.subscript
         word = isinstance(subscript, syntax.Symbol) and subscript.word
         if isinstance(node.base, syntax.Symbol) and subscript is not None and not word:
@@ -109,6 +116,10 @@ class PageState:
             self.ranks.setdefault(name, len(subscript_items(subscript, None)))
             plain = isinstance(subscript, syntax.Numeral) and node.superscript is None
             (self.numbered if plain else lettered).add(name)
+            if isinstance(subscript, syntax.Symbol) and _is_capital(subscript.name):
+                self.labelling.add(subscript.name)
+            elif not isinstance(subscript, syntax.Symbol):
+                bound.update(p.name for p in nodes(subscript) if isinstance(p, syntax.Symbol))
             for part in nodes(subscript):
                 if isinstance(part, syntax.Symbol) and not part.word:
                     self.subscript_letters.add(part.name)
@@ -181,6 +192,16 @@ class PageState:
         if known is None:
             return self.ranks.get(name, 0) > 0
         return isinstance(known.meaning, TensorMeaning) and known.meaning.tensor.rank > 0
+
+    def labels(self, name: str, subscript: syntax.Node | None) -> bool:
+        """Whether a subscript belongs to the name: a word, a lone capital, a number among names."""
+        match subscript:
+            case syntax.Symbol(letter, word=word):
+                return word or letter in self.labelling
+            case syntax.Numeral():
+                return name in self.numbered
+            case _:
+                return False
 
     def certain(self, tensor: Tensor) -> bool:
         """Whether the page says this tensor's axes: declares it, or defines it with subscripts."""
@@ -274,6 +295,10 @@ class PageState:
                 rf"\partial L/\partial {output.name}", output.extents, scope="cotangent"
             )
         return found
+
+
+def _is_capital(name: str) -> bool:
+    return (len(name) == 1 and name.isupper()) or name.startswith(r"\mathcal{")
 
 
 def _letters(tensor: Tensor, context: Context) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from derivcheck import syntax
 from derivcheck.elaboration import conditions
 from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.integers import occurs
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     ONE,
@@ -24,7 +25,7 @@ from derivcheck.expression import (
 
 def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
     bounds: list[tuple[str, Index, int | None]] = []
-    for letter in node.letters:
+    for letter in (*node.letters, *_bound_together(reader, node)):
         extent, lower = _range(reader, node, letter)
         index = fresh(Index(letter.name, extent, base=1 if lower == 1 else 0))
         bounds.append((letter.name, index, lower))
@@ -48,6 +49,27 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
             for index in reversed(indices):
                 body = Sum(index, body)
             return body
+
+
+def _bound_together(reader: SideReader, node: syntax.BigOperator) -> tuple[syntax.Symbol, ...]:
+    r"""The other letters of `\sum_{i \ne j} x_i x_j`, where nothing else gives them a value."""
+    if node.condition is None or node.lower is not None or node.upper is not None:
+        return ()
+    bound = {letter.name for letter in node.letters}
+    others = {
+        side.name: side
+        for side in node.condition.sides
+        if isinstance(side, syntax.Symbol)
+        and side.name not in bound
+        and reader.letters.only_restricts(side.name)
+        and occurs(side.name, node.body)
+    }
+    if not others:
+        return ()
+    kind = {"prod": "product", "sum": "sum"}.get(node.kind, f"{node.kind}imum")
+    each = f"the {kind} runs over {', '.join(sorted(bound))} alone"
+    together = reader.choices.pick("", each) == 0
+    return tuple(others.values()) if together else ()
 
 
 def _range(

@@ -17,8 +17,9 @@ from derivcheck.syntax import Statement
 
 _LEADS = re.compile(
     r"\b(?:(?P<unless>unless|except(?: (?:when|if|for|at))?)|(?P<case>case(?:\s+\w+)?|otherwise if)"
-    r"|if(?: and only if)?|when(?:ever)?|as long as|in case|only for|for(?: (?:all|every|each|any))?"
-    r"|(?:at|as|on)|provided(?: that)?|once|while|(?P<suppose>suppose|assume)(?: that)?)[\s:,.*_(]*$",
+    r"|if(?: and only if)?|when(?:ever)?|as long as|in case|only for"
+    r"|for(?: (?:all|every|each|any))?|at|as|on|provided(?: that)?|once|while"
+    r"|(?P<suppose>suppose|assume)(?: that)?)[\s:,.*_(]*$",
     re.IGNORECASE,
 )
 _BARE = re.compile(
@@ -57,8 +58,8 @@ class Condition:
 class Role:
     """What the words around a statement make of it.
 
-    `governed` are the conditions under which it is claimed; `lead` is "condition" or "otherwise" where
-    it is a condition itself, "supposed" after “suppose”, "loose" after “where” and the like, else "".
+    `governed` are the conditions under which it is claimed; `lead` is "condition" where it is a
+    condition itself, "supposed" after “suppose”, "loose" after “where” and the like, else "".
     """
 
     governed: tuple[Condition, ...] = ()
@@ -96,7 +97,8 @@ class Roles:
 
     def __init__(self, sentences: Iterator[dict[Key, Role]]) -> None:
         self._sentences = sentences
-        self._known = next(sentences, {})
+        self._known: dict[Key, Role] = {}
+        self._known.update(next(sentences, self._known))
 
     @property
     def qualifies(self) -> bool:
@@ -137,7 +139,7 @@ class Suppositions:
         """The roles of a paragraph's statements.
 
         `restricts` says of a statement after words such as “if” (or "" for one that stands in a
-        claim's own piece, after it) whether it is a restriction rather than a definition or a range.
+        claim's own piece, after it) whether it restricts rather than defines or names a range.
         """
         return Roles(self._read(parts, pieces, restricts))
 
@@ -229,7 +231,9 @@ def _roles(
         roles[place.key] = Role((), "condition")
         place.case = match is not None and bool(match["case"] or match["suppose"])
         if trailing:
-            for claim in waiting:
+            # What stands in a piece of its own after a comma qualifies that piece alone.
+            piece = None if place.first else place.key[0]
+            for claim in (w for w in waiting if piece is None or w.key[0] == piece):
                 roles[claim.key] = Role((*roles[claim.key].governed, condition))
         else:
             leading = (condition,)

@@ -25,6 +25,7 @@ from derivcheck.elaboration.names import (
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
     FunctionMeaning,
+    TensorMeaning,
 )
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
@@ -46,6 +47,9 @@ from derivcheck.expression import (
 )
 from derivcheck.source import Span
 from derivcheck.syntax import Node
+
+NUMBERS = frozenset({"e", "d", r"\pi"})
+"""Symbols that no bracket makes a function."""
 
 
 class Translator:
@@ -232,6 +236,8 @@ class Translator:
             return False
         if symbol.name == r"\sigma" or primes:
             return True
+        if argument.open == "(" and symbol.name in self.page.applied - NUMBERS:
+            return not self.letters.is_letter(symbol.name)
         return (
             argument.open == "("
             and symbol.name not in self.page.parameter_names
@@ -296,12 +302,28 @@ class Translator:
         sum."""
         if position == 0 or operators[position - 1] in (r"\odot", r"\circ", "/"):
             return
-        if self.bare_rank(factors[position - 1]) and self.bare_rank(factors[position]):
+        before, here = factors[position - 1], factors[position]
+        if self._may_be_matrix(before) and self._may_be_matrix(here):
+            self.choices.pick(f"{label(before)} and {label(here)} are numbers")
+        if self.bare_rank(before) and self.bare_rank(here):
             raise unsupported(
                 "a product of whole arrays",
                 factors[position - 1].span | factors[position].span,
                 r"write the sum over the index, or \odot for an elementwise product",
             )
+
+    def _may_be_matrix(self, node: Node) -> bool:
+        """A bold or capital letter of which the page says nothing: a number is but one reading."""
+        if not isinstance(node, syntax.Symbol) or node.name.isdigit():
+            return False
+        if not node.bold and not (len(node.name) == 1 and node.name.isupper()):
+            return False
+        known = self.page.scope.lookup(node.name)
+        if known is None:
+            return node.name not in self.page.parameter_names
+        meaning = known.meaning
+        plain = isinstance(meaning, TensorMeaning) and not meaning.declared
+        return plain and not known.defined
 
     def bare_rank(self, node: Node) -> int:
         if isinstance(node, syntax.DerivativeOf) and node.variables:
@@ -389,11 +411,10 @@ def has_subscripts(node: Node, page: PageState) -> bool:
         if isinstance(part, syntax.Scripted) and part.subscript is not None:
             if isinstance(part.base, syntax.Symbol):
                 full = subscripted(part.base.name, part.subscript)
-                word = isinstance(part.subscript, syntax.Symbol) and part.subscript.word
-                word = word or (
-                    isinstance(part.subscript, syntax.Numeral) and part.base.name in page.numbered
-                )
-                if word or page.scope.lookup(full) is not None:
+                if (
+                    page.labels(part.base.name, part.subscript)
+                    or page.scope.lookup(full) is not None
+                ):
                     continue
             return True
     return False

@@ -8,6 +8,8 @@ Semantics, which every room that evaluates or rewrites must keep:
   is not evaluated there;
 * `Delta`, `Guard` and `Positive` are 0 or 1; a product in which one of them is 0 **is** 0, whatever
   the other factors are, defined or not;
+* what stands in a sum and does not depend on its index must be defined even where the sum is empty
+  or its conditions fail: Σ_{j ≠ i} 1/(N − 1) has no value at N = 1, like (1/(N − 1)) Σ_{j ≠ i} 1;
 * `Derivative` is total: through every definition between operand and variable.
 
 Every binder (`Sum`, `Product`, `Maximum`) carries an `Index` of its own identity, made by `fresh`.

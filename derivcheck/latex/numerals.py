@@ -6,6 +6,9 @@ from derivcheck import syntax
 from derivcheck.latex.cursor import Cursor, Fault
 from derivcheck.latex.tokens import Kind
 
+LONGEST_NUMERAL = 1000
+"""Digits, and the exponent of ten, of the longest number that is read."""
+
 
 def numeral(cursor: Cursor) -> syntax.Numeral:
     """`12`, `0.5`, `.5`, `1{,}000`, `1e-5`, `1e{-5}`; their digits stand together."""
@@ -51,6 +54,9 @@ def numeral(cursor: Cursor) -> syntax.Numeral:
         after = cursor.position + 1
         if after < cursor.end and cursor.tokens[after].kind is Kind.DIGIT:
             raise Fault("decimal point before a blank", cursor.tokens[cursor.position].span)
+    mantissa, _, exponent = "".join(digits).partition("e")
+    if len(mantissa) > LONGEST_NUMERAL or (exponent and abs(int(exponent)) > LONGEST_NUMERAL):
+        raise Fault("a number of so many digits", cursor.span(first), "write it as a power")
     if not digits:
         raise cursor.unexpected(cursor.tokens[first])
     return syntax.Numeral("".join(digits), cursor.span(first))

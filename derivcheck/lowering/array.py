@@ -58,7 +58,7 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A mask; `relation` is `==`, `>=`, `>` or `!=`."""
+    """A mask; `relation` is `==`, `>=`, `>`, `<` or `!=`."""
 
     axes: Axes
     relation: str
@@ -87,7 +87,7 @@ class Where:
     axes: Axes
     mask: Array
     value: Array
-    otherwise: Fraction | None
+    otherwise: Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,10 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A scalar function, elementwise, by its name in `expression.Function` (and `sqrt`)."""
+    """A scalar function, elementwise, by its name in `expression.Function`.
+
+    Besides those: `sqrt`, `expm1`, `log1p`, and `pi`, which has no arguments.
+    """
 
     axes: Axes
     function: str
@@ -239,8 +242,10 @@ def operands(array: Array) -> tuple[Array, ...]:
             return (left, right)
         case Every(_, parts):
             return parts
-        case Where(_, mask, value, _):
+        case Where(_, mask, value, None):
             return (mask, value)
+        case Where(_, mask, value, otherwise):
+            return (mask, value, otherwise)
         case Total(_, terms):
             return tuple(term for _, term in terms)
         case Ratio(_, _, numerators, denominators):
@@ -279,7 +284,8 @@ def replace_operands(array: Array, new: Callable[[Array], Array]) -> Array:
         case Every(axes, parts):
             return Every(axes, tuple(map(new, parts)))
         case Where(axes, mask, value, otherwise):
-            return Where(axes, new(mask), new(value), otherwise)
+            other = None if otherwise is None else new(otherwise)
+            return Where(axes, new(mask), new(value), other)
         case Total(axes, terms):
             return Total(axes, tuple((sign, new(term)) for sign, term in terms))
         case Ratio(axes, coefficient, numerators, denominators):

@@ -13,6 +13,7 @@ from itertools import combinations
 
 from derivcheck.expression import Affine, Index
 from derivcheck.lowering.array import (
+    ONE,
     Arrange,
     Array,
     Axes,
@@ -29,6 +30,7 @@ from derivcheck.lowering.array import (
     Reduce,
     Size,
     Total,
+    Variable,
     Where,
     is_number,
     replace_operands,
@@ -36,7 +38,7 @@ from derivcheck.lowering.array import (
 
 _OF_NUMBERS = frozenset(
     {"exp", "log", "sqrt", "tanh", "sin", "cos", "sinh", "cosh", "arctan", "erf"}
-    | {"abs", "max", "min"}
+    | {"abs", "max", "min", "pi", "expm1", "log1p"}
 )
 """Functions that Python's `math` has, so that numbers stay numbers."""
 
@@ -89,6 +91,7 @@ def add(scope: Axes, terms: Iterable[Array]) -> Array:
                 signed.append((-1, _unwrapped(positive)))
             case _:
                 signed.append((1, term))
+    offset = _without_cancelling(signed, offset)
     if offset:
         sign = 1 if offset > 0 else -1
         # A leading constant reads best where the first term is subtracted: 1 − x.
@@ -105,6 +108,32 @@ def add(scope: Axes, terms: Iterable[Array]) -> Array:
         if leading is not None:
             signed.insert(0, signed.pop(leading))
     return Total(joined(scope, *(term.axes for _, term in signed)), tuple(signed))
+
+
+def _without_cancelling(signed: list[tuple[int, Array]], offset: Fraction) -> Fraction:
+    """Puts e^x − 1 as `expm1`, which keeps its digits near 0, into the terms; the offset left."""
+    for place, (sign, term) in enumerate(signed):
+        match term:
+            case Call(axes, "exp", arguments) if sign == -offset and not is_number(term):
+                signed[place] = (sign, Call(axes, "expm1", arguments))
+                return Fraction(0)
+            case _:
+                pass
+    return offset
+
+
+def logarithm(scope: Axes, argument: Array, safe: Callable[[Array], Array]) -> Array:
+    """log(argument), log(1 ± x) by `log1p`; `safe` guards what is taken the logarithm of."""
+    match argument:
+        case Total(_, terms) if (1, ONE) in terms and not is_number(argument):
+            rest = add(scope, _signed(scope, [term for term in terms if term != (1, ONE)]))
+            return call(scope, "log1p", safe(rest))
+        case _:
+            return call(scope, "log", safe(argument))
+
+
+def _signed(scope: Axes, terms: Iterable[tuple[int, Array]]) -> Iterable[Array]:
+    return (term if sign > 0 else multiply(scope, [constant(-1), term]) for sign, term in terms)
 
 
 def multiply(scope: Axes, factors: Iterable[Array]) -> Array:
@@ -137,10 +166,51 @@ def divide(scope: Axes, numerators: Iterable[Array], denominators: Iterable[Arra
             above.remove(factor)
             below.remove(factor)
     above, below = _means(above, below)
+    if not below and (chosen := _distributed(scope, coefficient, above)) is not None:
+        return chosen
+    if coefficient < 0:
+        coefficient, above = _signs_cancelled(coefficient, above)
     above.sort(key=lambda factor: len(factor.axes))
     below.sort(key=lambda factor: len(factor.axes))
     axes = joined(scope, *(factor.axes for factor in (*above, *below)))
     return _unwrapped(Ratio(axes, coefficient, tuple(above), tuple(below)))
+
+
+def _distributed(scope: Axes, coefficient: Fraction, factors: Sequence[Array]) -> Array | None:
+    """A variable times a choice with a number in it is a choice: x · (1 or a) is x or a · x."""
+    if coefficient != 1 or len(factors) != 2:
+        return None
+    for one, other in (factors, factors[::-1]):
+        match one:
+            case Where(_, mask, value, otherwise) if (
+                isinstance(other, Variable)
+                and otherwise is not None
+                and set(one.axes) <= set(other.axes)
+                and (is_number(value) or is_number(otherwise) or isinstance(value, Cast))
+            ):
+                first = value.operand if isinstance(value, Cast) else value
+                if not (is_number(first) or is_number(otherwise)):
+                    continue
+                sides = (multiply(scope, [side, other]) for side in (first, otherwise))
+                return where(scope, mask, *sides)
+            case _:
+                pass
+    return None
+
+
+def _signs_cancelled(
+    coefficient: Fraction, factors: Sequence[Array]
+) -> tuple[Fraction, list[Array]]:
+    """−(−a − b) as a + b, also under a sum or a mean."""
+    for place, factor in enumerate(factors):
+        inside = factor.operand if isinstance(factor, Reduce) else factor
+        linear = not isinstance(factor, Reduce) or factor.operation in ("sum", "mean")
+        if linear and isinstance(inside, Total) and all(sign < 0 for sign, _ in inside.terms):
+            positive: Array = replace(inside, terms=tuple((1, term) for _, term in inside.terms))
+            if isinstance(factor, Reduce):
+                positive = replace(factor, operand=positive)
+            return -coefficient, [*factors[:place], positive, *factors[place + 1 :]]
+    return coefficient, list(factors)
 
 
 def _unwrapped(ratio: Ratio) -> Array:
@@ -181,6 +251,8 @@ def raise_to(scope: Axes, base: Array, exponent: Array) -> Array:
             return constant(base.value**value.numerator)
         if value == Fraction(1, 2):
             return call(scope, "sqrt", base)
+        if value == 3 and isinstance(base, Variable):  # NumPy's `**3` is a slow general power
+            return multiply(scope, [base] * 3)
     return Raised(joined(scope, base.axes, exponent.axes), base, exponent)
 
 
@@ -202,10 +274,26 @@ def compare(scope: Axes, relation: str, left: Array, right: Array) -> Array:
     return Compare(joined(scope, left.axes, right.axes), relation, left, right)
 
 
-def where(scope: Axes, mask: Array, value: Array, otherwise: Fraction | None) -> Array:
-    if is_number(value):
-        value = cast(value)
-    return Where(joined(scope, mask.axes, value.axes), mask, value, otherwise)
+def where(scope: Axes, mask: Array, value: Array, otherwise: Array | None) -> Array:
+    """A choice by a mask that is not itself negated; −∞ where there is no other value."""
+    if isinstance(mask, Not) and otherwise is not None:
+        mask, value, otherwise = mask.operand, otherwise, value
+    sides = (value,) if otherwise is None else (value, otherwise)
+    if all(map(is_number, sides)):
+        value = cast(value)  # two Python numbers would make an array of the default type
+    axes = joined(scope, mask.axes, *(side.axes for side in sides))
+    return Where(axes, mask, value, otherwise)
+
+
+def guarded(scope: Axes, argument: Array, under: Array) -> Array:
+    """The argument where the mask holds; elsewhere some number at which functions are defined."""
+    match under:
+        case Compare(_, ">", left, Constant(_, value)) if left == argument and value >= 0:
+            return call(scope, "max", argument, constant(value))
+        case Not(_, Compare(_, ">", left, Constant(_, value))) if left == argument and value <= 0:
+            return call(scope, "min", argument, constant(value))
+        case _:
+            return where(scope, under, argument, ONE)
 
 
 def reduce(scope: Axes, operation: str, over: Collection[Index], operand: Array) -> Array:

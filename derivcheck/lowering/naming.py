@@ -10,6 +10,7 @@ from derivcheck.lowering.array import (
     Call,
     Cast,
     Compare,
+    Constant,
     Contract,
     Every,
     Fold,
@@ -36,6 +37,7 @@ _RESERVED = frozenset(
 )
 """What generated modules call things themselves."""
 
+_SIDES = {">": "above", "<": "below"}
 _SUFFIXES = {"sum": "sum", "mean": "mean", "prod": "product", "max": "max", "logsumexp": "lse"}
 
 
@@ -110,6 +112,15 @@ def _words(array: Array) -> Iterator[str]:
         case Where(_, _, value, _) | Cast(_, value) | Arrange(_, value):
             yield from _words(value)
             yield _suffix(array)
+        case Compare(_, relation, left, right) if relation in _SIDES:
+            if isinstance(right, Constant):
+                yield from _base(left)
+                zero = right.value == 0
+                yield ("positive" if relation == ">" else "negative") if zero else _SIDES[relation]
+            else:
+                yield from _base(left)
+                yield _SIDES[relation]
+                yield from _base(right)
         case Compare() | Every() | Not():
             yield next(_variables(array), "")
             yield "mask"

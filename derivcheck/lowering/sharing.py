@@ -17,6 +17,7 @@ from derivcheck.lowering.array import (
     Fold,
     Key,
     Lattice,
+    Not,
     Raised,
     Reduce,
     Size,
@@ -51,6 +52,8 @@ def occurrences(roots: Iterable[Array]) -> Counter[Key]:
     counts: Counter[Key] = Counter()
 
     def visit(array: Array) -> None:
+        if isinstance(array, Not):
+            visit(array.operand)
         if not _can_be_named(array):
             return
         found = key(array)
@@ -124,6 +127,8 @@ class Emission:
             self.known.setdefault(found, root.name)
 
     def _value(self, array: Array) -> Array:
+        if isinstance(array, Not):  # written where it is used, so that one mask serves both sides
+            return replace_operands(array, self._value)
         if not _can_be_named(array):
             return array
         found = key(array)
@@ -138,7 +143,7 @@ class Emission:
 
 
 def _can_be_named(array: Array) -> bool:
-    if isinstance(array, Constant | Size | Variable | Lattice | Unfold):
+    if isinstance(array, Constant | Size | Variable | Lattice | Unfold | Not):
         return False
     if isinstance(array, Arrange | Cast) and not is_expensive(operands(array)[0]):
         return _can_be_named(operands(array)[0]) and not is_number(operands(array)[0])

@@ -39,6 +39,7 @@ from derivcheck.expression import (
     power,
     rebuild,
     substitute,
+    subtract,
 )
 from derivcheck.lowering.rewriting import factors_of, is_mask, simplify
 
@@ -120,6 +121,8 @@ def _minus(expression: Expression) -> Expression:
     match expression:
         case Multiply((sign, *rest)) if sign == MINUS_ONE:
             return multiply(*rest)
+        case Add((first, Multiply((sign, *rest)))) if sign == MINUS_ONE:
+            return subtract(multiply(*rest), first)
         case _:
             return negate(expression)
 
@@ -175,6 +178,19 @@ class Stabiliser:
         indices = self.definitions[entry.tensor].indices
         return substitute(body, dict(zip(indices, entry.subscripts, strict=True)))
 
+    def _one_minus_sigmoid(self, expression: Expression) -> Expression | None:
+        """a, for 1 − σ(a), where σ(a) may have a name of its own."""
+        match expression:
+            case Add((first, Multiply((sign, factor)))) if first == ONE and sign == MINUS_ONE:
+                named = self._unfolded(factor) if isinstance(factor, Entry) else None
+                match named or factor:
+                    case Apply(function, (argument,)) if function.name == "sigmoid":
+                        return argument
+                    case _:
+                        return None
+            case _:
+                return None
+
     def _logarithm(self, argument: Expression) -> Expression | None:
         """log of a product of exponentials, their sums and powers, sigmoids: by terms."""
         if isinstance(argument, Entry):
@@ -182,8 +198,10 @@ class Stabiliser:
             return self._logarithm(unfolded) if unfolded is not None else None
         if (inside := _one_plus(argument)) is not None:
             return apply("softplus", inside)
-        if (inside := _one_minus_sigmoid(argument)) is not None:
+        if (inside := self._one_minus_sigmoid(argument)) is not None:
             return negate(apply("softplus", inside))
+        if (pair := _two_exponents(argument)) is not None:
+            return _log_add(*pair)
         terms: list[Expression] = []
         rest: list[Expression] = []
         for factor in factors_of(argument):
@@ -198,6 +216,8 @@ class Stabiliser:
                     terms.append(multiply(exponent, negate(softplus)))
                 case Sum() if exponentials(base) is not None and base is not argument:
                     terms.append(multiply(exponent, apply("log", base)))
+                case Add() if (pair := _two_exponents(base)) is not None:
+                    terms.append(multiply(exponent, _log_add(*pair)))
                 case _:
                     rest.append(factor)
         if not terms:
@@ -214,17 +234,23 @@ def _one_plus(expression: Expression) -> Expression | None:
             return None
 
 
-def _one_minus_sigmoid(expression: Expression) -> Expression | None:
-    """a, for 1 − σ(a)."""
+def _two_exponents(expression: Expression) -> tuple[Expression, Expression] | None:
+    """a and b, for e^a + e^b."""
     match expression:
-        case Add((first, Multiply((sign, Apply(function, (argument,)))))) if first == ONE:
-            return argument if sign == MINUS_ONE and function.name == "sigmoid" else None
+        case Add((first, second)):
+            left, right = _exponent(first), _exponent(second)
+            return None if left is None or right is None else (left, right)
         case _:
             return None
 
 
+def _log_add(left: Expression, right: Expression) -> Expression:
+    """log(e^left + e^right)."""
+    return add(left, apply("softplus", subtract(right, left)))
+
+
 def _quotients(factors: tuple[Expression, ...]) -> Expression:
-    """e^a σ(−a) is σ(a); (e^a − e^{−a}) / (e^a + e^{−a}) is tanh a."""
+    """e^a σ(−a) is σ(a), e^a / (e^a + e^b) is σ(a − b), and the quotient of e^a ∓ e^{−a} tanh a."""
     pending = list(factors)
     for factor in factors:
         argument = _exponent(factor)
@@ -234,6 +260,12 @@ def _quotients(factors: tuple[Expression, ...]) -> Expression:
                 if same(other, partner):
                     pending.remove(other)
                     pending[pending.index(factor)] = apply("sigmoid", argument)
+                    break
+                rival = _rival(other, argument)
+                if rival is not None:
+                    pending.remove(other)
+                    share = apply("sigmoid", subtract(argument, rival))
+                    pending[pending.index(factor)] = share
                     break
     for factor in tuple(pending):
         if isinstance(factor, Power) and factor.exponent == MINUS_ONE:
@@ -247,6 +279,18 @@ def _quotients(factors: tuple[Expression, ...]) -> Expression:
                     pending[pending.index(other)] = apply("tanh", argument)
                     break
     return multiply(*pending)
+
+
+def _rival(divisor: Expression, argument: Expression) -> Expression | None:
+    """b, for the divisor 1 / (e^argument + e^b)."""
+    if not isinstance(divisor, Power) or divisor.exponent != MINUS_ONE:
+        return None
+    left, right = _two_exponents(divisor.base) or (None, None)
+    if left is None or right is None:
+        return None
+    if same(left, argument):
+        return right
+    return left if same(right, argument) else None
 
 
 def _cosh(expression: Expression) -> Expression | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from derivcheck.expression import (
     ONE,
@@ -51,15 +50,18 @@ from derivcheck.lowering.array import (
     is_number,
 )
 from derivcheck.lowering.bounds import surely_nonnegative
+from derivcheck.lowering.cases import two_sided
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
 from derivcheck.lowering.stable import Exponentials, exponentials, matching
 from derivcheck.lowering.windows import axis_of, foldable, is_plain, window_of
+from derivcheck.notation import inequality
 
 KNOWN_FUNCTIONS = frozenset(
     {"exp", "log", "tanh", "sigmoid", "softplus", "relu", "abs", "sign", "sin", "cos", "sinh"}
     | {"cosh", "arctan", "erf", "max", "min"}
 )
-_PARTIAL_FUNCTIONS = frozenset(["log", "exp", "sinh", "cosh"])
+_ZERO = building.constant(0)
+_PARTIAL_FUNCTIONS = frozenset(["exp", "sinh", "cosh"])
 
 
 class LoweringError(ValueError):
@@ -125,8 +127,9 @@ class Translation:
                 sides = (building.lattice(scope, positive), building.lattice(scope, negative))
                 return building.compare(scope, ">=", *sides)
             case Positive(argument):
-                zero = building.constant(0)
-                return building.compare(scope, ">", self.array(argument, scope, under), zero)
+                left, relation, right = inequality(argument)
+                sides = (self.array(left, scope, under), self.array(right, scope, under))
+                return building.compare(scope, relation, *sides)
             case Multiply(factors) if all(map(is_mask, factors)):
                 masks = [self.mask(factor, scope, under) for factor in factors]
                 return building.every(scope, masks)
@@ -169,11 +172,21 @@ class Translation:
         taken = Take(axes, Variable(labels, name), tuple(subscripts))
         if not conditions:
             return taken
-        return building.where(scope, building.every(scope, conditions), taken, Fraction(0))
+        return building.where(scope, building.every(scope, conditions), taken, _ZERO)
 
     # --- sums and products ----------------------------------------------------------------------
 
     def _add(self, terms: Sequence[Expression], scope: Axes, under: Array | None) -> Array:
+        choice = two_sided(terms)
+        if choice is not None:
+            mask = self.mask(choice.mask, scope, under)
+            sides: list[Array] = []
+            for side, half in ((choice.value, mask), (choice.otherwise, building.invert(mask))):
+                below = half if under is None else building.every(scope, [under, half])
+                sides.append(self.array(side, scope, below))
+            whole = building.where(scope, mask, *sides)
+            rest = [self.array(term, scope, under) for term in choice.rest]
+            return building.add(scope, [whole, *rest])
         pending = list(terms)
         found: list[Array] = []
         for term in terms:
@@ -197,7 +210,7 @@ class Translation:
             value = self._multiply(rest, scope, below) if rest else building.constant(1)
             if is_number(value):
                 return building.multiply(scope, [building.cast(mask), value])
-            return building.where(scope, mask, value, Fraction(0))
+            return building.where(scope, mask, value, _ZERO)
         rest, quotients = self._softmaxes(rest, scope, under)
         above: list[Array] = [*quotients]
         below_: list[Array] = []
@@ -318,14 +331,14 @@ class Translation:
             covers = set(mask.axes) <= set(free_indices(factor))
             if covers and all(finite[:position] + finite[position + 1 :]):
                 guarded = self.array(factor, scope, below)
-                guarded = building.where(scope, mask, guarded, Fraction(0))
+                guarded = building.where(scope, mask, guarded, _ZERO)
                 others = [*rest[:position], *rest[position + 1 :]]
                 arrays = [guarded, *(self.array(other, scope, under) for other in others)]
                 return self._summed(scope, arrays, over)
         if all(finite):
             arrays = [building.cast(mask), *(self.array(factor, scope, under) for factor in rest)]
             return self._summed(scope, arrays, over)
-        whole = building.where(scope, mask, self._multiply(rest, scope, below), Fraction(0))
+        whole = building.where(scope, mask, self._multiply(rest, scope, below), _ZERO)
         return self._summed(scope, [whole], over)
 
     def _summed(self, scope: Axes, arrays: Sequence[Array], over: Sequence[Index]) -> Array:
@@ -375,17 +388,21 @@ class Translation:
             inside = exponentials(expression.arguments[0])
             if inside is not None and inside.over:
                 return self._log_sum(inside, scope, under)
+        if function.name == "arctan" and expression.arguments == (ONE,):
+            return building.divide(scope, [building.call(scope, "pi")], [building.constant(4)])
         arguments = [self.array(argument, scope, under) for argument in expression.arguments]
+        if function.name == "log":
+            return building.logarithm(scope, arguments[0], lambda a: _safe(scope, a, under))
         if function.name in _PARTIAL_FUNCTIONS:
             arguments = [_safe(scope, argument, under) for argument in arguments]
         return building.call(scope, function.name, *arguments)
 
 
 def _safe(scope: Axes, argument: Array, under: Array | None) -> Array:
-    """The argument of a partial function, 1 where the mask excludes it."""
+    """The argument of a partial function, harmless where the mask excludes it."""
     if under is None or is_number(argument):
         return argument
-    return building.where(scope, under, argument, Fraction(1))
+    return building.guarded(scope, argument, under)
 
 
 def _minus_log_sum(term: Expression) -> Exponentials | None:

@@ -7,9 +7,11 @@ are defined. The converse does not hold: forms that differ may be equal.
 from __future__ import annotations
 
 from derivcheck.expression import Context, Expression
-from derivcheck.normal_form.arithmetic import subtracted
 from derivcheck.normal_form.atoms import NormalForm
-from derivcheck.normal_form.denominators import Denominators
+from derivcheck.normal_form.linear import (
+    subtracted,
+)
+from derivcheck.normal_form.mirrored import Mirrored
 from derivcheck.normal_form.session import BudgetExceeded, Unprovable
 from derivcheck.normal_form.writing import expression
 
@@ -23,7 +25,7 @@ __all__ = [
     "subtracted",
 ]
 
-Normaliser = Denominators
+Normaliser = Mirrored
 """One session with every operation."""
 
 

@@ -25,6 +25,16 @@ from derivcheck.normal_form.atoms import (
     monomial_text,
 )
 from derivcheck.normal_form.integers import lowest_terms, nonnegative, prime_factors, tightened
+from derivcheck.normal_form.linear import (
+    accumulate,
+    added,
+    constant,
+    divided,
+    leading_orientation,
+    scaled,
+    sort,
+    subtracted,
+)
 from derivcheck.normal_form.session import BudgetExceeded, Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO, Signs, product_sign
 
@@ -32,62 +42,6 @@ _LARGEST_EXPONENT = 256
 _FEW = 2
 """A guard that holds, or fails, at no more than this and one values is written with deltas."""
 _SINE = Function("sin")
-
-
-def constant(value: Number) -> NormalForm:
-    if value.denominator == 1:
-        value = value.numerator
-    return NormalForm({(): value} if value else {})
-
-
-def added(forms: Iterable[NormalForm]) -> NormalForm:
-    terms: dict[Monomial, Number] = {}
-    for form in forms:
-        accumulate(terms, form)
-    return NormalForm(terms)
-
-
-def accumulate(terms: dict[Monomial, Number], form: NormalForm, factor: Number = 1) -> None:
-    for monomial, coefficient in form.terms.items():
-        total = terms.get(monomial, 0) + factor * coefficient
-        if total:
-            terms[monomial] = total
-        else:
-            del terms[monomial]
-
-
-def scaled(form: NormalForm, factor: Number) -> NormalForm:
-    if not factor:
-        return NormalForm({})
-    return NormalForm({m: c * factor for m, c in form.terms.items()})
-
-
-def subtracted(left: NormalForm, right: NormalForm) -> NormalForm:
-    return added((left, scaled(right, -1)))
-
-
-def divided(left: Number, right: Number) -> Number:
-    quotient = Fraction(left) / right
-    return quotient.numerator if quotient.denominator == 1 else quotient
-
-
-def sort(factors: dict[Atom, Number]) -> Monomial:
-    if len(factors) < 2:
-        return tuple(factors.items())
-    return tuple(sorted(factors.items(), key=lambda factor: factor[0].key))
-
-
-def leading_orientation(form: NormalForm) -> int:
-    """1 or −1: the sign of the leading coefficient, chosen blind to the letters of bound indices.
-
-    0 where only those letters would decide (x_i − x_j under a sum).
-    """
-    names = {index: "?" for index in form.free if index.serial != 0}
-    texts = sorted((monomial_text(m, names), number > 0) for m, number in form.terms.items())
-    last, sign = texts[-1]
-    if any(text == last and other != sign for text, other in texts[:-1]):
-        return 0
-    return 1 if sign else -1
 
 
 @dataclass
@@ -140,12 +94,14 @@ class Arithmetic(Signs):
         return self.of_atom(NonNegative(tightened(value)))
 
     def within(self, value: Affine, extent: Affine) -> NormalForm:
-        """The guards of an axis. They stay as they are beside what they guard: rules that hold
-        inside the axis only rest on them."""
+        """The guards of an axis, never turned round: rules that hold inside the axis only rest on
+        them beside what they guard."""
         index = value.index
         if index is not None and index.extent == extent:
             return constant(1)
-        return self.multiply(self.bare_guard(value), self.bare_guard(extent - value - 1))
+        few = _FEW if self.expand_ranges else 0
+        low, high = (self.bare_guard(e, few) for e in (value, extent - value - 1))
+        return self.multiply(low, high)
 
     def equal(self, difference: Affine) -> NormalForm:
         """δ(difference, 0), decided where the ranges decide it."""
@@ -263,8 +219,8 @@ class Arithmetic(Signs):
                     return True
                 if nonnegative(other.value - atom.value):
                     del merged[other]
-            return False
-        return isinstance(atom, Sign) and self._excluded(atom, merged)
+            return self.expand_ranges and self._excluded(atom, merged)
+        return isinstance(atom, Sign | Equal) and self._excluded(atom, merged)
 
     def _excluded(self, atom: Atom, merged: dict[Atom, Number]) -> bool:
         """Whether some indicator of the product is 0 wherever this one is 1."""
@@ -276,11 +232,21 @@ class Arithmetic(Signs):
                     excluded = nonnegative(-here - there - 1)
                 case Sign(argument=here), Sign(argument=there):
                     excluded = not added((here, there))
+                case Equal(difference=zero), NonNegative(value=value):
+                    excluded = self._contradicts(zero, value)
+                case NonNegative(value=value), Equal(difference=zero):
+                    excluded = self._contradicts(zero, value)
                 case _:
                     excluded = False
             if excluded:
                 return True
         return False
+
+    def _contradicts(self, zero: Affine, value: Affine) -> bool:
+        """Whether value < 0 is entailed where the first is 0, by adding or subtracting it once."""
+        return self.expand_ranges and (
+            nonnegative(zero - value - 1) or nonnegative(-zero - value - 1)
+        )
 
     # Powers.
 

@@ -5,13 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from derivcheck.expression import Affine, Index
-from derivcheck.normal_form.arithmetic import (
-    accumulate,
-    added,
-    divided,
-    scaled,
-    sort,
-)
 from derivcheck.normal_form.atoms import (
     Atom,
     Monomial,
@@ -19,6 +12,13 @@ from derivcheck.normal_form.atoms import (
     Number,
     Root,
     Summation,
+)
+from derivcheck.normal_form.linear import (
+    accumulate,
+    added,
+    divided,
+    scaled,
+    sort,
 )
 from derivcheck.normal_form.reading import Reader
 
@@ -70,7 +70,7 @@ class Denominators(Reader):
         self, atom: Root, exponent: Number, factors: dict[Atom, Number]
     ) -> NormalForm | None:
         """lead·q·P^e = (P^(e+1) − rest·P^e)·q / coefficient of the lead."""
-        lead = max(atom.base.terms, key=_lexical)
+        lead = max(atom.base.terms, key=lexical)
         if not lead or any(k < 0 or factors.get(a, 0) < k for a, k in lead):
             return None
         quotient = dict(factors)
@@ -137,6 +137,6 @@ class Denominators(Reader):
         return form
 
 
-def _lexical(monomial: Monomial) -> list[tuple[str, Number]]:
+def lexical(monomial: Monomial) -> list[tuple[str, Number]]:
     """Lexicographic order, the atom last by key counting most."""
     return [(atom.key, exponent) for atom, exponent in reversed(monomial)]

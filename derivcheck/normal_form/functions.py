@@ -6,14 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from derivcheck.expression import Affine, Function, Index, Positive
-from derivcheck.normal_form.arithmetic import (
-    added,
-    constant,
-    leading_orientation,
-    scaled,
-    sort,
-    subtracted,
-)
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -31,6 +23,14 @@ from derivcheck.normal_form.atoms import (
 )
 from derivcheck.normal_form.generic import Generic
 from derivcheck.normal_form.integers import prime_factors, solved
+from derivcheck.normal_form.linear import (
+    added,
+    constant,
+    leading_orientation,
+    scaled,
+    sort,
+    subtracted,
+)
 from derivcheck.normal_form.session import Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO
 from derivcheck.normal_form.writing import expression
@@ -233,13 +233,14 @@ class Functions(Generic):
             return constant(0)
         if len(argument.terms) == 1:
             ((monomial, coefficient),) = argument.terms.items()
-            if len(monomial) > 1 or monomial[0][1] != 1:
-                if len(monomial) <= _MOST_SIGNS:
+            (base, exponent), *others = monomial
+            if others or exponent != 1:
+                if len(others) < _MOST_SIGNS:
                     return self._sign_of_product(monomial, coefficient)
             elif coefficient < 0 and not (self.off_kinks and self.generic(argument)):
                 made = self.intern(Sign(argument))
                 assert isinstance(made, Sign)
-                self._mirrored[made] = monomial[0][0]
+                self._mirrored[made] = base
                 return self.of_atom(made)
         if self.off_kinks and leading_orientation(argument) < 0 and self.generic(argument):
             self.assume_off_kink(argument)
@@ -256,12 +257,13 @@ class Functions(Generic):
         """[Π aᵏ > 0] by the signs of the factors: [a b > 0] = [a > 0][b > 0] + [−a > 0][−b > 0]."""
         plus, minus = constant(int(coefficient > 0)), constant(int(coefficient < 0))
         for atom, k in monomial:
-            above = self.positive(self.of_atom(atom))
+            base = self.atom_power(atom, 1)
+            above = self.positive(base)
             if k.denominator != 1:
                 # Defined for a ≥ 0 only.
                 plus, minus = self.multiply(plus, above), self.multiply(minus, above)
                 continue
-            below = self.positive(scaled(self.of_atom(atom), -1))
+            below = self.positive(scaled(base, -1))
             if k % 2:
                 plus, minus = (
                     added((self.multiply(plus, above), self.multiply(minus, below))),

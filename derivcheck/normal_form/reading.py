@@ -26,8 +26,11 @@ from derivcheck.expression import (
     Sum,
     Tensor,
 )
-from derivcheck.normal_form.arithmetic import added, constant
 from derivcheck.normal_form.atoms import NormalForm, Number, Variable
+from derivcheck.normal_form.linear import (
+    added,
+    constant,
+)
 from derivcheck.normal_form.session import Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE
 from derivcheck.normal_form.sums import Sums

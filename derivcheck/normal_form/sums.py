@@ -6,14 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from derivcheck.expression import Affine, Hypothesis, Index, Tensor
-from derivcheck.normal_form.arithmetic import (
-    accumulate,
-    added,
-    constant,
-    divided,
-    scaled,
-    subtracted,
-)
 from derivcheck.normal_form.atoms import (
     Atom,
     Equal,
@@ -39,6 +31,14 @@ from derivcheck.normal_form.atoms import (
 )
 from derivcheck.normal_form.functions import indicates
 from derivcheck.normal_form.integers import largest, nonnegative, solved
+from derivcheck.normal_form.linear import (
+    accumulate,
+    added,
+    constant,
+    divided,
+    scaled,
+    subtracted,
+)
 from derivcheck.normal_form.ranges import Ranges
 from derivcheck.normal_form.session import Unprovable
 

@@ -13,10 +13,19 @@ r"""Names and the printing of expressions: for Python, for the terminal, for a p
 from collections.abc import Iterable
 
 from derivcheck.expression import Expression, Index
+from derivcheck.notation.inequalities import inequality
 from derivcheck.notation.names import identifier, identifiers, latex_name, unicode_name
 from derivcheck.notation.styles import Latex, Text
 
-__all__ = ["identifier", "identifiers", "latex", "latex_name", "text", "unicode_name"]
+__all__ = [
+    "identifier",
+    "identifiers",
+    "inequality",
+    "latex",
+    "latex_name",
+    "text",
+    "unicode_name",
+]
 
 
 def text(expression: Expression, indices: Iterable[Index] = ()) -> str:

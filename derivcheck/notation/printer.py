@@ -41,6 +41,8 @@ from derivcheck.expression import (
     tensors,
     walk,
 )
+from derivcheck.notation.circle import with_pi
+from derivcheck.notation.inequalities import inequality
 from derivcheck.notation.letters import bases, choose, extent_is_plain, reserved
 
 
@@ -78,7 +80,7 @@ class Printer(ABC):
     at_least: str
 
     def __init__(self, expression: Expression, indices: Iterable[Index] = ()) -> None:
-        self.expression = expression
+        self.expression = with_pi(expression)
         self.reserved = reserved(expression, indices)
         self.bases = bases(expression)
         self.letters: dict[Index, str] = {}
@@ -193,7 +195,10 @@ class Printer(ABC):
             case Guard(value):
                 return Piece(f"[{self.inequality(value)}]", Level.ATOM)
             case Positive(argument):
-                return Piece(f"[{self.show(argument).text} > 0]", Level.ATOM)
+                left, relation, right = inequality(argument)
+                sides = (self.show(left).text, self.show(right).text)
+                sign = self.less if relation == "<" else ">"
+                return Piece(f"[{sides[0]} {sign} {sides[1]}]", Level.ATOM)
             case Multiply(factors):
                 return self.product(factors)
             case Power(base, exponent):

@@ -17,6 +17,8 @@ from derivcheck.witnesses.trial import Exact, entry
 _PLACES = 3
 _MOST_PLACES = 30
 _PLAIN_UP_TO = 10**6
+_LARGEST = arb(10) ** 1000
+"""Beyond this a value is printed by its leading digits alone, and never written out."""
 
 
 def counterexample(
@@ -63,6 +65,8 @@ def exact_text(value: Fraction) -> str:
 
 def _two_decimals(left: arb, right: arb, precision: int) -> tuple[str, str]:
     """Both values with as many digits as tell them apart, at least three after the point."""
+    if any(abs(value) > _LARGEST or 0 < abs(value) < 1 / _LARGEST for value in (left, right)):
+        return left.str(8, radius=False), right.str(8, radius=False)
     bounds = [_bounds(side, precision) for side in (left, right)]
     scale = max(abs(edge) for side in bounds for edge in side)
     if scale < _PLAIN_UP_TO and (scale == 0 or scale >= Fraction(1, 1000)):

@@ -166,13 +166,16 @@ def slope_along(function: Callable[[float], tuple[float, float]]) -> Slope:
         if first < LAST_STEP:
             return Slope(math.nan, math.inf)
     size = max(at(g * first)[1] for g in range(-3, 4))
-    rounding = EPSILON * max(size, float(TINY)) * WEIGHT
+    rounding = max(EPSILON * size, float(TINY)) * WEIGHT
     if _stays_apart(at, first, LAST_STEP, rounding):
         return _at_kink(at, KINK_STEP, rounding)
     fifth = max(_fifth(at, first), _fifth(at, first / 2), _fifth_noise(rounding, first))
     truncation = fifth * REMAINDER
+    if not math.isfinite(truncation):
+        return Slope(math.nan, math.inf)
     ideal = (DERIVATIVE / (ORDER - DERIVATIVE) * rounding / truncation) ** (1 / ORDER)
-    step = 2.0 ** math.floor(math.log2(min(ideal, first)))
+    # A step below the last one decides nothing, however small it is: its logarithm must exist.
+    step = 2.0 ** math.floor(math.log2(max(min(ideal, first), LAST_STEP / 8)))
     while step >= LAST_STEP / 4:
         # A kink inside the stencil spoils the estimate: then two steps contradict each other, or
         # the slopes on its two sides do.

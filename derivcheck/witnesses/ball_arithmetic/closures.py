@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import TypeAlias
@@ -82,16 +82,16 @@ def add(terms: list[Evaluate]) -> Evaluate:
     return evaluate
 
 
-def multiply(expression: Multiply, parts: list[Node]) -> Evaluate:
+def multiply(factors: Sequence[Expression], parts: list[Node]) -> Evaluate:
     # Integer conditions first: they cost nothing and may spare what is undefined.
-    plain = [p.evaluate for p, f in zip(parts, expression.factors, strict=True) if _integral(f)]
+    plain = [p.evaluate for p, f in zip(parts, factors, strict=True) if _integral(f)]
     conditions = [
         p.evaluate
-        for p, f in zip(parts, expression.factors, strict=True)
+        for p, f in zip(parts, factors, strict=True)
         if p.conditional and not _integral(f)
     ]
     # [c]/[c] is 0/0 where c fails: a reciprocal of conditions is no factor that they guard.
-    strict = [p for p, f in zip(parts, expression.factors, strict=True) if _reciprocal(f)]
+    strict = [p for p, f in zip(parts, factors, strict=True) if _reciprocal(f)]
     others = [p.evaluate for p in parts if not p.conditional and p not in strict]
 
     def evaluate(run: Run) -> Value:
@@ -163,8 +163,11 @@ def fold(
     extent: Whole,
     body: Node,
     fold: tuple[arb, Callable[[Value, Value], Value]],
+    apart: list[Evaluate],
     known: Known,
 ) -> Evaluate:
+    """`apart` are the parts of the body that do not vary: they must exist even where the body is
+    evaluated nowhere, or not to the end, as if they stood before the sum."""
     free, rests_on, number = known
     start, combine = fold
     inner = body.evaluate
@@ -174,6 +177,8 @@ def fold(
         found = run.memos[number].get(key)
         if found is not None:
             return found
+        for part in apart:
+            part(run)
         slots = run.slots
         size = extent(slots)
         run.spend(size)
@@ -187,6 +192,26 @@ def fold(
             slots[slot] = saved
         run.memos[number][key] = result
         return result
+
+    return evaluate
+
+
+def each(slot: int, extent: Whole, parts: list[Evaluate]) -> Evaluate:
+    """Evaluates the parts at every value of an index, to see that they exist."""
+
+    def evaluate(run: Run) -> Value:
+        slots = run.slots
+        size = extent(slots)
+        run.spend(size)
+        saved = slots[slot]
+        try:
+            for value in range(size):
+                slots[slot] = value
+                for part in parts:
+                    part(run)
+        finally:
+            slots[slot] = saved
+        return ONE
 
     return evaluate
 

@@ -7,7 +7,7 @@ definitions and derivatives by the values that matter and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from derivcheck.expression import (
     Add,
@@ -30,8 +30,10 @@ from derivcheck.expression import (
     Rational,
     Sum,
     Tensor,
+    binders,
     children,
     tensors,
+    walk,
 )
 from derivcheck.witnesses.ball_arithmetic import closures
 from derivcheck.witnesses.ball_arithmetic.abstract_functions import StandIns
@@ -42,7 +44,7 @@ from derivcheck.witnesses.ball_arithmetic.dual_ball import (
     add,
     multiply,
 )
-from derivcheck.witnesses.ball_arithmetic.run import DEEPEST, Array, Node, Whole
+from derivcheck.witnesses.ball_arithmetic.run import DEEPEST, Array, Evaluate, Node, Whole
 
 
 class Program:
@@ -68,6 +70,7 @@ class Program:
         self.arrays: list[Array] = []
         self.memos = 0
         self._numbers: dict[Tensor, int] = {}
+        self._partials: dict[Tensor, bool] = {}
         # By identity: hashing a tree costs more than compiling it. The tree is kept alive beside.
         self._nodes: dict[int, tuple[Expression, Node]] = {}
 
@@ -187,8 +190,8 @@ class Program:
             case Add():
                 evaluate = closures.add([part.evaluate for part in parts])
                 conditional = polynomial
-            case Multiply():
-                evaluate = closures.multiply(expression, parts)
+            case Multiply(factors):
+                evaluate = closures.multiply(factors, parts)
                 conditional = polynomial
             case Power(_, exponent):
                 evaluate = closures.power(parts, exponent)
@@ -198,12 +201,13 @@ class Program:
                     evaluate = closures.abstract(expression, parts, self.stand_ins)
                 else:
                     evaluate = closures.apply(function.name, parts, self.off_kinks and continuous)
-            case Sum(index, _) | Product(index, _):
+            case Sum(index, body) | Product(index, body):
+                apart = list(self._apart(body, {self.slot(index)}))
                 slots = self._without((index,), slots)
                 known = (slots, rests_on, self._memo())
                 fold = (ZERO, add) if isinstance(expression, Sum) else (ONE, multiply)
                 evaluate = closures.fold(
-                    self.slot(index), self.affine(index.extent), parts[0], fold, known
+                    self.slot(index), self.affine(index.extent), parts[0], fold, apart, known
                 )
             case Maximum(indices, _, _):
                 slots = self._without(indices, slots)
@@ -217,6 +221,52 @@ class Program:
                 number = self.array(variable.tensor)
                 evaluate = closures.derivative(parts[0], number, subscripts, pairs, known)
         return Node(evaluate, slots, rests_on, depth, constant, conditional, continuous)
+
+    def _apart(self, expression: Expression, bound: set[int]) -> Iterator[Evaluate]:
+        """The largest parts that depend on none of these indices and may have no value.
+
+        What a product holds of them stays together, so that its conditions still guard the rest.
+        """
+        node = self._nodes[id(expression)][1]
+        if bound.isdisjoint(node.slots):
+            if self._partial(expression):
+                yield node.evaluate
+            return
+        inside: Sequence[Expression] = children(expression)
+        if isinstance(expression, Multiply):
+            fixed = [f for f in inside if bound.isdisjoint(self._nodes[id(f)][1].slots)]
+            if any(map(self._partial, fixed)):
+                yield closures.multiply(fixed, [self._nodes[id(f)][1] for f in fixed])
+            inside = [f for f in inside if f not in fixed]
+        if isinstance(expression, Sum | Product):
+            slot, extent = self.slot(expression.index), expression.index.extent
+            if bound.isdisjoint(self._slots_of(extent)):
+                parts = list(self._apart(expression.body, bound))
+                if parts:
+                    yield closures.each(slot, self.affine(extent), parts)
+                return
+        inner = bound | {self.slot(index) for index in binders(expression)}
+        for part in inside:
+            yield from self._apart(part, inner)
+
+    def _partial(self, expression: Expression) -> bool:
+        """Whether a division, a root or a logarithm in it may have no value."""
+        for node in walk(expression):
+            match node:
+                case Power(_, exponent) if not _natural(exponent):
+                    return True
+                case Apply(function, _) if function.name == "log":
+                    return True
+                case Entry(tensor, _) if tensor in self.context.definitions:
+                    if tensor not in self._partials:
+                        self._partials[tensor] = False  # a definition in a circle says nothing
+                        body = self.context.definitions[tensor].body
+                        self._partials[tensor] = self._partial(body)
+                    if self._partials[tensor]:
+                        return True
+                case _:
+                    pass
+        return False
 
     def _without(self, bound: tuple[Index, ...], slots: tuple[int, ...]) -> tuple[int, ...]:
         inner = {self.slot(index) for index in bound}

@@ -1,0 +1,55 @@
+"""Sums that choose: m·a + (1 − m)·b is a where the mask m holds, and b elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from derivcheck.expression import ONE, Expression, add, multiply
+from derivcheck.lowering.rewriting import factors_of, is_mask, negated
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`value` where `mask` holds, else `otherwise`; and further terms that are added to both."""
+
+    mask: Expression
+    value: Expression
+    otherwise: Expression
+    rest: tuple[Expression, ...]
+
+
+def two_sided(terms: Sequence[Expression]) -> Choice | None:
+    """The choice that a sum of terms makes by the first mask that has terms on both of its sides."""
+    for mask in _masks(terms):
+        value: list[Expression] = []
+        otherwise: list[Expression] = []
+        rest: list[Expression] = []
+        for term in terms:
+            factors = factors_of(term)
+            complement = next((f for f in factors if negated(f) == mask), None)
+            if mask in factors:
+                value.append(_without(factors, mask))
+            elif complement is not None:
+                otherwise.append(_without(factors, complement))
+            else:
+                rest.append(term)
+        if value and otherwise:
+            return Choice(mask, add(*value), add(*otherwise), tuple(rest))
+    return None
+
+
+def _masks(terms: Sequence[Expression]) -> list[Expression]:
+    """The conditions by which terms are masked, as they stand or negated, in order."""
+    found: dict[Expression, None] = {}
+    for term in terms:
+        for factor in factors_of(term):
+            if is_mask(factor):
+                inside = negated(factor)
+                found[factor if inside is None else inside] = None
+    return list(found)
+
+
+def _without(factors: Sequence[Expression], mask: Expression) -> Expression:
+    place = factors.index(mask)
+    return multiply(*factors[:place], *factors[place + 1 :]) if len(factors) > 1 else ONE

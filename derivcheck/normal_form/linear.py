@@ -1,0 +1,64 @@
+"""Linear combinations of monomials: what needs no session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from derivcheck.normal_form.atoms import Atom, Monomial, NormalForm, Number, monomial_text
+
+
+def constant(value: Number) -> NormalForm:
+    if value.denominator == 1:
+        value = value.numerator
+    return NormalForm({(): value} if value else {})
+
+
+def added(forms: Iterable[NormalForm]) -> NormalForm:
+    terms: dict[Monomial, Number] = {}
+    for form in forms:
+        accumulate(terms, form)
+    return NormalForm(terms)
+
+
+def accumulate(terms: dict[Monomial, Number], form: NormalForm, factor: Number = 1) -> None:
+    for monomial, coefficient in form.terms.items():
+        total = terms.get(monomial, 0) + factor * coefficient
+        if total:
+            terms[monomial] = total
+        else:
+            del terms[monomial]
+
+
+def scaled(form: NormalForm, factor: Number) -> NormalForm:
+    if not factor:
+        return NormalForm({})
+    return NormalForm({m: c * factor for m, c in form.terms.items()})
+
+
+def subtracted(left: NormalForm, right: NormalForm) -> NormalForm:
+    return added((left, scaled(right, -1)))
+
+
+def divided(left: Number, right: Number) -> Number:
+    quotient = Fraction(left) / right
+    return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def sort(factors: dict[Atom, Number]) -> Monomial:
+    if len(factors) < 2:
+        return tuple(factors.items())
+    return tuple(sorted(factors.items(), key=lambda factor: factor[0].key))
+
+
+def leading_orientation(form: NormalForm) -> int:
+    """1 or −1: the sign of the leading coefficient, chosen blind to the letters of bound indices.
+
+    0 where only those letters would decide (x_i − x_j under a sum).
+    """
+    names = {index: "?" for index in form.free if index.serial != 0}
+    texts = sorted((monomial_text(m, names), number > 0) for m, number in form.terms.items())
+    last, sign = texts[-1]
+    if any(text == last and other != sign for text, other in texts[:-1]):
+        return 0
+    return 1 if sign else -1
