@@ -24,7 +24,8 @@ class Reading:
     """One admissible meaning of a link: both sides, for all values of the free indices.
 
     `note` says what was read (empty for the plain reading); `caution` marks a reading that deviates
-    from the letter of the page and is warned about when it is the one that proves.
+    from the letter of the page and is warned about when it is the one that proves. One that does
+    not acquit contradicts a rule of the page: it only keeps the link from being refuted.
     """
 
     left: Expression
@@ -33,6 +34,7 @@ class Reading:
     context: Context
     note: str = ""
     caution: bool = False
+    acquits: bool = True
 
 
 @dataclass(frozen=True)

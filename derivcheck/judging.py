@@ -107,6 +107,8 @@ def judge(
     proofs: list[Proof] = []
     refutations: dict[int, Refutation | None] = {}
     for place, reading in enumerate(link.readings):
+        if not reading.acquits:
+            continue
         proof = _quick(link, reading)
         if proof.steps > QUICK_STEPS:
             # What is false shows it at a point before it has used up all the steps.
@@ -129,7 +131,7 @@ def judge(
     for place, reading in enumerate(link.readings):
         if place not in refutations:
             refutations[place] = points.refuted(link, reading)
-    found = [refutations[place] for place in range(len(proofs))]
+    found = [refutations[place] for place in range(len(link.readings))]
     return Ruling(_not_proved(link, proofs, found, points))
 
 
@@ -162,8 +164,11 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
         )
         return Ruling(judgement)
     if link.relation == r"\ne":
-        judgement = Judgement(
-            Verdict.REFUTED, "refuted", "the two sides are equal for every size", reading=note
+        equal = "the two sides are equal for every size"
+        judgement = (
+            Judgement(Verdict.UNDECIDED, "ambiguous", f"{equal}, if {note}", reading=note)
+            if note
+            else Judgement(Verdict.REFUTED, "refuted", equal)
         )
         return Ruling(judgement)
     wrong = no_subgradient(reading, seed=points.seed, definitions=points.definitions)
@@ -208,7 +213,9 @@ def _not_proved(
         and all(refutation is not None for refutation in refutations)
         and not all(reading.caution for reading in link.readings)
     ):
-        return _refuted(link, first, proofs[0], points)
+        # Where the last reading fails the plain one fails too, and it is the better point.
+        shown = first if link.readings[-1].acquits else refutations[-1]
+        return _refuted(link, shown or first, proofs[0], points)
     survivors = [
         reading.note for reading, r in zip(link.readings, refutations, strict=True) if r is None
     ]
@@ -217,7 +224,7 @@ def _not_proved(
         return Judgement(
             Verdict.UNDECIDED,
             "ambiguous",
-            f"it could not be judged if {open_reading}"
+            f"it fails as written, but no counterexample was found if {open_reading}"
             if survivors
             else f"it fails if {open_reading}, which may not be what is meant",
             reading=open_reading,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -20,11 +20,6 @@ from derivcheck.elaboration.terms import Translator, has_subscripts
 from derivcheck.expression import (
     ONE,
     ZERO,
-    Affine,
-    Context,
-    Definition,
-    Derivative,
-    Entry,
     Expression,
     Hypothesis,
     Index,
@@ -33,9 +28,7 @@ from derivcheck.expression import (
     multiply,
     negation,
     rational,
-    rebuild,
     tensors,
-    walk,
 )
 from derivcheck.syntax import Node, Relation
 
@@ -205,74 +198,3 @@ def _is_rounded(side: Node) -> bool:
         and any(isinstance(p, syntax.Numeral) and "." in p.text for p in parts)
         and not any(isinstance(p, syntax.Symbol | syntax.Scripted) for p in parts)
     )
-
-
-# --- intermediates held fixed ---------------------------------------------------------------------
-
-
-def held(reading: Reading, losses: Collection[Tensor]) -> Reading | None:
-    """The reading in which every derivative of a defined tensor holds the intermediates fixed.
-
-    X in the tensor's own definition becomes a copy X°, defined as X; a derivative with respect to
-    X° perturbs the copy alone, so intermediates, which are defined through X, stay as they are.
-    """
-    context = [reading.context]
-
-    def hold(expression: Expression) -> Expression:
-        if isinstance(expression, Derivative) and not _is_loss(expression.operand, losses):
-            held = _hold_derivative(expression, context)
-            if held is not None:
-                return held
-        return rebuild(expression, hold)
-
-    left, right = hold(reading.left), hold(reading.right)
-    if (left, right) == (reading.left, reading.right):
-        return None
-    note = "intermediate quantities are held fixed in the partial derivatives"
-    return replace(
-        reading,
-        left=left,
-        right=right,
-        context=context[0],
-        note="; ".join(filter(None, (reading.note, note))),
-        caution=True,
-    )
-
-
-def _is_loss(operand: Expression, losses: Collection[Tensor]) -> bool:
-    return isinstance(operand, Entry) and operand.tensor in losses
-
-
-def _hold_derivative(expression: Derivative, context: list[Context]) -> Expression | None:
-    operand, variable = expression.operand, expression.variable
-    if not isinstance(operand, Entry):
-        return None
-    definition = context[0].definitions.get(operand.tensor)
-    target = variable.tensor
-    if definition is None or operand.tensor == target:
-        return None
-    direct = tensors(definition.body)
-    through = [
-        tensor for tensor in direct if tensor != target and context[0].depends(tensor, target)
-    ]
-    if not through or any(isinstance(node, Derivative) for node in walk(definition.body)):
-        return None
-    if not operand.subscripts and target not in direct:
-        return None
-    copy = replace(target, name=rf"{target.name}", scope=f"{target.scope}°")
-    unfolded = context[0].unfold(operand)
-    assert unfolded is not None
-    if copy not in context[0].definitions:
-        indices = tuple(
-            Index(letter, extent)
-            for letter, extent in zip("abcdefgh", target.extents, strict=False)
-        )
-        subscripts = tuple(Affine.of(index) for index in indices)
-        context[0] = context[0].define(Definition(copy, indices, Entry(target, subscripts)))
-    return Derivative(multiply(_renamed(unfolded, target, copy)), Entry(copy, variable.subscripts))
-
-
-def _renamed(expression: Expression, old: Tensor, new: Tensor) -> Expression:
-    if isinstance(expression, Entry) and expression.tensor == old:
-        return Entry(new, expression.subscripts)
-    return rebuild(expression, lambda child: _renamed(child, old, new))

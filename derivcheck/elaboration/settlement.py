@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derivcheck.derivation import Item, Link, Reading
 from derivcheck.diagnostic import Diagnostic, Severity
-from derivcheck.elaboration.links import held
+from derivcheck.elaboration.charity import charitable
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import Affine, Context, Definition, Index, binders, walk
 from derivcheck.expression import tensors as tensors_of
@@ -56,9 +56,8 @@ class Settling:
         later = self.later(readings[0]) if readings else None
         if later is not None:
             readings = (*readings, later)
-        fixed = held(readings[0], self.losses) if readings else None
-        if fixed is not None:
-            readings = (*readings, fixed)
+        if readings:
+            readings = (*readings, *charitable(readings[0], self.losses))
         unknown = tuple(map(sizes.tensor, item.link.unknown))
         occasion = self.reading(item.link.occasion) if item.link.occasion else None
         link = replace(item.link, readings=readings, unknown=unknown, occasion=occasion)

@@ -242,10 +242,8 @@ def operands(array: Array) -> tuple[Array, ...]:
             return (left, right)
         case Every(_, parts):
             return parts
-        case Where(_, mask, value, None):
-            return (mask, value)
         case Where(_, mask, value, otherwise):
-            return (mask, value, otherwise)
+            return (mask, value) if otherwise is None else (mask, value, otherwise)
         case Total(_, terms):
             return tuple(term for _, term in terms)
         case Ratio(_, _, numerators, denominators):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from derivcheck.expression import ONE, Expression, add, multiply
+from derivcheck.expression import MINUS_ONE, ONE, Expression, Rational, multiply
 from derivcheck.lowering.rewriting import factors_of, is_mask, negated
 
 
@@ -14,13 +14,16 @@ class Choice:
     """`value` where `mask` holds, else `otherwise`; and further terms that are added to both."""
 
     mask: Expression
-    value: Expression
-    otherwise: Expression
+    value: tuple[Expression, ...]
+    otherwise: tuple[Expression, ...]
     rest: tuple[Expression, ...]
 
 
 def two_sided(terms: Sequence[Expression]) -> Choice | None:
-    """The choice that a sum of terms makes by the first mask that has terms on both of its sides."""
+    """The choice that a sum makes by the first mask that has terms on both of its sides.
+
+    A term t − m·t is (1 − m)·t multiplied out.
+    """
     for mask in _masks(terms):
         value: list[Expression] = []
         otherwise: list[Expression] = []
@@ -34,8 +37,14 @@ def two_sided(terms: Sequence[Expression]) -> Choice | None:
                 otherwise.append(_without(factors, complement))
             else:
                 rest.append(term)
+        for term in tuple(value):
+            opposite = _minus(term)
+            if opposite in rest:
+                value.remove(term)
+                rest.remove(opposite)
+                otherwise.append(opposite)
         if value and otherwise:
-            return Choice(mask, add(*value), add(*otherwise), tuple(rest))
+            return Choice(mask, tuple(value), tuple(otherwise), tuple(rest))
     return None
 
 
@@ -48,6 +57,14 @@ def _masks(terms: Sequence[Expression]) -> list[Expression]:
                 inside = negated(factor)
                 found[factor if inside is None else inside] = None
     return list(found)
+
+
+def _minus(term: Expression) -> Expression:
+    factors = factors_of(term)
+    if isinstance(factors[0], Rational):
+        value = Rational(-factors[0].value)
+        return multiply(value, *factors[1:])
+    return multiply(MINUS_ONE, term)
 
 
 def _without(factors: Sequence[Expression], mask: Expression) -> Expression:

@@ -109,6 +109,10 @@ def _words(array: Array) -> Iterator[str]:
         case Unfold(_, source, _) | Take(_, source, _):
             yield source.name
             yield _suffix(array)
+        case Where(_, _, value, otherwise) if otherwise is not None and list(_words(otherwise)):
+            yield from _words(value)
+            yield "or"
+            yield from _words(otherwise)
         case Where(_, _, value, _) | Cast(_, value) | Arrange(_, value):
             yield from _words(value)
             yield _suffix(array)

@@ -183,7 +183,7 @@ class Translation:
             sides: list[Array] = []
             for side, half in ((choice.value, mask), (choice.otherwise, building.invert(mask))):
                 below = half if under is None else building.every(scope, [under, half])
-                sides.append(self.array(side, scope, below))
+                sides.append(self._add(side, scope, below))
             whole = building.where(scope, mask, *sides)
             rest = [self.array(term, scope, under) for term in choice.rest]
             return building.add(scope, [whole, *rest])

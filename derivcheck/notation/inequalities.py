@@ -45,9 +45,16 @@ def _terms(expression: Expression) -> tuple[Expression, ...]:
         case Add(terms):
             return terms
         case Multiply((sign, Add(terms))) if sign == MINUS_ONE:
-            return tuple(multiply(MINUS_ONE, term) for term in terms)
+            return tuple(map(_minus, terms))
         case _:
             return (expression,)
+
+
+def _minus(term: Expression) -> Expression:
+    if isinstance(term, Rational):
+        return Rational(-term.value)
+    negative, size = _split(term)
+    return size if negative else multiply(MINUS_ONE, term)
 
 
 def _split(term: Expression) -> tuple[bool, Expression]:
