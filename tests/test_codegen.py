@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from expression_layers import LAYERS, at, index, tensor
-from syrupy.assertion import SnapshotAssertion
-from test_lowering import (
+from lowered import (
     BACKENDS,
     CONVOLUTIONS,
     compiled,
@@ -25,6 +24,7 @@ from test_lowering import (
     sizes_of,
     values_of,
 )
+from syrupy.assertion import SnapshotAssertion
 
 from derivcheck.codegen import Backend, lambdify_closed_form, load, source
 from derivcheck.derivation import ClosedForm, Derivation

@@ -286,9 +286,9 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     ids=lambda text: text[:12],
 )
 def test_hostile_pages_end(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     check_read_or_refused(text)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def check_read_or_refused(text: str) -> None:

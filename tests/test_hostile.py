@@ -59,10 +59,10 @@ PAGES = {
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_hostile_page_is_answered(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     checked = check_source(Source("page.md", PAGES[name]))
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 600_000  # kibibytes on Linux
     # Nothing is passed over in silence.

@@ -435,11 +435,11 @@ def test_any_input_is_read_and_spans_nest(latex: str, offset: int) -> None:
     ],
 )
 def test_ten_thousand_levels_are_one_unreadable_side(before: str, after: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     fault = parse_math("y = " + before * 10_000 + "x" + after * 10_000)[0].sides[1]
     assert isinstance(fault, syntax.Unreadable)
     assert fault.construct == "too deeply nested"
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_forty_levels_are_read() -> None:

@@ -92,8 +92,9 @@ class Printer:
             case Compare():
                 return self._compare(array)
             case Every(axes, masks):
-                text = " & ".join(self.aligned(mask, axes).at(SUM) for mask in masks)
-                return Code(text, CONJUNCTION)
+                codes = [self.aligned(mask, axes).at(SUM) for mask in masks]
+                terms = (codes[0], *(f"& {code}" for code in codes[1:]))
+                return Code(" ".join(terms), CONJUNCTION, terms=terms)
             case Not(_, mask):
                 return Code(f"~{self.code(mask).at(UNARY)}", UNARY)
             case Where(axes, mask, value, otherwise):

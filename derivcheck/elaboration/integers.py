@@ -147,11 +147,12 @@ class IntegerReader:
     def __init__(self, page: PageState, letters: Letters) -> None:
         self.page = page
         self.letters = letters
+        self._base = page.counting.base
 
     def letter(self, name: str) -> Affine:
         """The number that an index letter stands for, in the page's counting."""
         index, lower = self.letters.find(name)
-        return Affine.of(index) + (self.page.base if lower is None else lower)
+        return Affine.of(index) + (self._base if lower is None else lower)
 
     def is_letter(self, node: Node) -> bool:
         """Whether this is a lone index letter or whole number."""
@@ -236,24 +237,47 @@ class IntegerReader:
                 return Affine.of(self.page.parameter(name, span))
         return self.letter(name)
 
-    def subscript(self, node: Node) -> Affine:
-        """A subscript, counted from 0; a bare letter is its index whatever the page counts from."""
+    def subscript(self, node: Node, tensor: str = "", place: int = 0) -> Affine:
+        """A subscript at this place of a tensor, counted from 0.
+
+        A bare letter is its index, whatever the page counts from.
+        """
         if isinstance(node, syntax.Symbol) and not node.word:
             bound = self.letters.bound(node.name)
             known = self.page.scope.lookup(node.name)
             if bound is not None:
                 index, lower = bound
+                if lower is not None:
+                    self.page.counting.of_axis(tensor, place, node.span)
                 if lower is None or lower in (0, 1):
                     return Affine.of(index)
             elif not isinstance(known.meaning if known else None, ParameterMeaning):
                 return Affine.of(self.letters.free(node.name))
-        return self.value(node) - self.page.base
+        base = self.page.counting.of_axis(tensor, place, node.span)
+        if base is not None:
+            return self._counted_from(base, node)
+        from_zero, from_one = self._counted_from(0, node), self._counted_from(1, node)
+        if from_zero != from_one:
+            raise Fault(
+                "unclear-index",
+                "this page counts from 0 and from 1, and nothing says which is meant here",
+                node.span,
+                "count every axis from 0, or every axis from 1",
+            )
+        return from_zero
+
+    def _counted_from(self, base: int, node: Node) -> Affine:
+        outer, self._base = self._base, base
+        try:
+            return self.value(node) - base
+        finally:
+            self._base = outer
 
     def on_axes(self, items: Sequence[Node], tensor: Tensor) -> tuple[Affine, ...]:
         """The subscripts of an entry; a bare letter takes its extent from the axis it sits on."""
         found: list[Affine] = []
-        for item, extent in zip(items, tensor.extents, strict=True):
-            subscript = self.subscript(item)
+        for place, (item, extent) in enumerate(zip(items, tensor.extents, strict=True)):
+            subscript = self.subscript(item, tensor.name, place)
             index = subscript.index
             if index is not None and not self._fits(index, extent):
                 raise Fault(

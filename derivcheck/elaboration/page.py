@@ -372,7 +372,7 @@ class _Page:
         state = self.state
         sizes = state.sizes
         sizes.close(state.scope.names())
-        sizes.base = state.base
+        sizes.base = state.counting.base
         sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
         settle = Settling(state)
         items = tuple(settle.item(item) for item in self.items)

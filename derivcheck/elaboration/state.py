@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from derivcheck import syntax
+from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.names import label, looks_like_gradient, nodes, subscript_items
 from derivcheck.elaboration.scope import (
@@ -72,24 +73,21 @@ class PageState:
     arguments: dict[str, str] = field(default_factory=dict[str, str])
     """What stood in the brackets of `J(θ) = …` where that only says what J depends on."""
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
-    base: int = 0
+    counting: Counting = field(default_factory=Counting)
 
     # --- looking ahead ----------------------------------------------------------------------------
 
     def look_ahead(self, statements: Iterator[Statement]) -> None:
         """Note which names are sizes and what the page counts from, before anything is built."""
-        lowers: set[str] = set()
         lettered: set[str] = set()
         bound: set[str] = set()
         for statement in statements:
             for side in statement.sides:
                 for node in nodes(side):
-                    if isinstance(node, syntax.BigOperator) and node.upper is not None:
+                    if isinstance(node, syntax.BigOperator):
                         if isinstance(node.upper, syntax.Symbol | syntax.Scripted):
                             self.parameter_names.add(label(node.upper))
-                        if isinstance(node.lower, syntax.Numeral):
-                            lowers.add(node.lower.text)
-                    if isinstance(node, syntax.BigOperator):
+                        self.counting.note(node)
                         bound.update(letter.name for letter in node.letters)
                     elif isinstance(node, syntax.Scripted):
                         self._note_rank(node, lettered, bound)
@@ -106,7 +104,6 @@ class PageState:
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
-        self.base = 1 if "1" in lowers and "0" not in lowers else 0
 
     def _note_rank(self, node: syntax.Scripted, lettered: set[str], bound: set[str]) -> None:
         subscript = node.subscript

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from derivcheck import syntax
 from derivcheck.elaboration import conditions
-from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.integers import occurs
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
@@ -83,18 +83,17 @@ def _range(
     if len(node.letters) > 1:
         raise unsupported("several letters with one pair of bounds", node.span, "use two sums")
     upper = reader.integers.value(node.upper)
-    lower = Affine.of(reader.page.base) if node.lower is None else reader.integers.value(node.lower)
+    lower = (
+        Affine.of(reader.page.counting.base)
+        if node.lower is None
+        else reader.integers.value(node.lower)
+    )
     first = lower.constant
     if first is None:
         raise unsupported(
             "a sum from a symbolic bound", node.span, "sum from 0 or 1 and restrict by [i ≥ a]"
         )
     extent = upper - lower + 1
-    if first in (0, 1) and reader.page.bases.setdefault(extent, first) != first:
-        raise Fault(
-            "mixed-bases",
-            f"this axis is counted from {first} here and from {1 - first} elsewhere",
-            node.span,
-            "count every axis from 0, or every axis from 1",
-        )
+    if first in (0, 1):
+        reader.page.bases.setdefault(extent, first)
     return extent, first

@@ -261,9 +261,27 @@ def every(scope: Axes, masks: Sequence[Array]) -> Array:
     for mask in masks:
         parts = mask.operands if isinstance(mask, Every) else (mask,)
         flat.extend(part for part in parts if part not in flat)
+    flat = _equalities(scope, flat)
     if len(flat) == 1:
         return flat[0]
     return Every(joined(scope, *(mask.axes for mask in flat)), tuple(flat))
+
+
+def _equalities(scope: Axes, masks: Sequence[Array]) -> list[Array]:
+    """The masks with a = b for: neither a > b nor b > a."""
+    pending = list(masks)
+    for mask in masks:
+        match mask:
+            case Not(_, Compare(_, ">", left, right)):
+                converse = invert(compare(scope, ">", right, left))
+                below = invert(compare(scope, "<", left, right))
+                other = next((each for each in (converse, below) if each in pending), None)
+                if other is not None and mask in pending:
+                    pending.remove(other)
+                    pending[pending.index(mask)] = compare(scope, "==", left, right)
+            case _:
+                pass
+    return pending
 
 
 def invert(mask: Array) -> Array:

@@ -16,7 +16,7 @@ from derivcheck import codegen
 from derivcheck.derivation import Derivation
 from derivcheck.expression import Domain, Parameter, tensors
 from derivcheck.lowering import LoweringError, Program, lower
-from derivcheck.notation import identifier
+from derivcheck.notation import identifier, unicode_name
 from derivcheck.verdict import Evidence, Outcome
 from derivcheck.witnesses.array_trial import Arrays, Forward, Pullback, Trial, as_arrays, trials_of
 from derivcheck.witnesses.autodiff import autodiff
@@ -111,7 +111,7 @@ class _Panel:
         outputs = self._forward(trial)(*trial.inputs)
         by_output = gradients_by_output(pullback, trial)
         gradients = as_arrays(pullback(trial.inputs, trial.cotangents))
-        single = self._pullback(trial, "float32")
+        single = self._whole(trial, "float32")
         points = list(stress_points(trial, self._movable()))
         return [
             agreement(observation, outputs, trial),
@@ -119,7 +119,7 @@ class _Panel:
             duality(observation, by_output, tangents, trial),
             linearity(pullback, trial),
             finite_differences(self._forward(trial), gradients, tangents, trial),
-            precision(single, pullback, points),
+            precision(single, self._whole(trial, "float64"), points, self._outputs()),
         ]
 
     def _numbers(self, statics: Sequence[Parameter], trial: Trial) -> dict[str, int]:
@@ -136,8 +136,16 @@ class _Panel:
         numbers = self._numbers(self.program.forward.statics, trial)
         return lambda *inputs, **_: compiled.forward(*inputs, **numbers)[0]
 
+    def _outputs(self) -> list[str]:
+        return [unicode_name(output.name) for output in self.derivation.outputs]
+
     def _pullback(self, trial: Trial, dtype: str) -> Pullback:
         """Both halves of the generated program as one function of inputs and cotangents."""
+        whole = self._whole(trial, dtype)
+        return lambda inputs, cotangents: whole(inputs, cotangents)[: len(trial.differentiated)]
+
+    def _whole(self, trial: Trial, dtype: str) -> Pullback:
+        """The gradients, and after them the outputs."""
         compiled = codegen.load(self.program, "jax" if self.on_jax else "numpy")
         numbers = self._numbers(self.program.forward.statics, trial)
         backward_numbers = self._numbers(self.program.pullback.statics, trial)
@@ -146,9 +154,9 @@ class _Panel:
         wanted = [self.program.differentiated.index(name) for name in names]
 
         def both(inputs: Arrays, cotangents: Arrays) -> tuple[object, ...]:
-            _, residuals = compiled.forward(*inputs, **numbers)
+            outputs, residuals = compiled.forward(*inputs, **numbers)
             found = compiled.pullback(residuals, tuple(cotangents), **backward_numbers)
-            return tuple(found[place] for place in wanted)
+            return (*(found[place] for place in wanted), *outputs)
 
         if not self.on_jax:
             return both

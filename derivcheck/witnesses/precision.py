@@ -1,4 +1,4 @@
-"""The pullback in float32 against the same formula in float64: digits lost, and overflow.
+"""The program in float32 against the same formula in float64: digits lost, and overflow.
 
 This judges the numerics of the generated program, not the formula. Each program is fed with inputs
 that float32 represents, so that the difference is the program's own.
@@ -30,7 +30,11 @@ SATURATED = 1 / 16
 A saturated 1 − tanh² keeps no digits of its own, and nobody misses them.
 """
 
-LOGIT = 1e4
+LOGITS = (1e4, 100.0, 30.0)
+"""How large an input is tried. At 1e4 a naive exponential overflows in both precisions, and where
+the truth is not finite nothing can be held against it: at 100 only float32 overflows. At 30 the
+sigmoid is 1 in float32 alone, so that only there log(1 − σ) is −∞ and should not be.
+"""
 NEARLY_CONSTANT = 1e-4
 
 
@@ -43,7 +47,7 @@ class StressPoint:
 
 
 def stress_points(trial: Trial, movable: Sequence[bool]) -> Iterator[StressPoint]:
-    """The trial itself, then each array at ±1e4 and nearly constant in rows.
+    """The trial itself, then each array at ±1e4, ±100 and ±30, and nearly constant in rows.
 
     `movable` says of each differentiated input whether it may be any real number.
     """
@@ -52,9 +56,12 @@ def stress_points(trial: Trial, movable: Sequence[bool]) -> Iterator[StressPoint
         array, label = trial.inputs[place], trial.labels[position]
         if array.ndim < 1 or not movable[position]:
             continue
-        huge = numpy.copysign(LOGIT, array) * (1 + array / (4 * max(magnitude(array), 1.0)))
+        spread = 1 + array / (4 * max(magnitude(array), 1.0))
         flat = array[..., :1] + NEARLY_CONSTANT * (array - array[..., :1])
-        yield StressPoint(f"{label} = ±1e4", _with(trial, place, huge))
+        for size in LOGITS:
+            huge = numpy.copysign(size, array) * spread
+            name = f"{label} = ±{'1e4' if size == 1e4 else f'{size:g}'}"
+            yield StressPoint(name, _with(trial, place, huge))
         yield StressPoint(f"{label} constant up to 1e-4", _with(trial, place, flat))
 
 
@@ -63,18 +70,24 @@ def _with(trial: Trial, place: int, array: Values) -> Trial:
     return replace(trial, inputs=inputs)
 
 
-def precision(single: Pullback, double: Pullback, points: Sequence[StressPoint]) -> Evidence:
+def precision(
+    single: Pullback,
+    double: Pullback,
+    points: Sequence[StressPoint],
+    outputs: Sequence[str] = (),
+) -> Evidence:
     """The worst of the stress points: float32 arrays through `single`, float64 through `double`.
 
-    An entry may be off by `ALLOWANCE` roundings of the gradient's magnitude, and by `INHERENT`
-    times what the gradient itself moves by when every input moves by one rounding: what the problem
-    loses is not held against the program. Where the true gradient is finite in float32 and the
-    program's is not, it overflowed.
+    Both return the gradients and, after them, what `outputs` names of the forward pass. An entry
+    may be off by `ALLOWANCE` roundings of its array's magnitude, and by `INHERENT` times what the
+    array itself moves by when every input moves by one rounding: what the problem loses is not held
+    against the program. Where the true array is finite in float32 and the program's is not, it
+    overflowed.
     """
     worst = Evidence("precision", Outcome.SKIPPED, note="no stress points")
     share = -1.0
     for point in points:
-        found = _at(single, double, point)
+        found = _at(single, double, point, outputs)
         if found.outcome is Outcome.FAILED and found.error is None:
             return found
         ratio = (found.error or 0.0) / (found.bound or 1.0)
@@ -88,7 +101,7 @@ def digits_lost(error: float) -> float:
     return float(numpy.log10(max(error / UNIT, 1.0)))
 
 
-def _at(single: Pullback, double: Pullback, point: StressPoint) -> Evidence:
+def _at(single: Pullback, double: Pullback, point: StressPoint, outputs: Sequence[str]) -> Evidence:
     trial = _rounded(point.trial)
     with numpy.errstate(all="ignore"):
         truth = as_arrays(double(trial.inputs, trial.cotangents))
@@ -98,15 +111,18 @@ def _at(single: Pullback, double: Pullback, point: StressPoint) -> Evidence:
             for seed in range(PERTURBATIONS)
         ]
     floor = SATURATED * max(map(magnitude, trial.cotangents))
+    labels = (*trial.labels, *outputs)
     error, bound, share = 0.0, ALLOWANCE * UNIT, -1.0
     for position, (mine, true) in enumerate(zip(short, truth, strict=True)):
         representable = numpy.isfinite(true) & (numpy.abs(true) <= LARGEST)
         if not numpy.all(numpy.isfinite(mine[representable])):
-            note = f"overflow in {trial.labels[position]} at {point.name}"
+            note = f"overflow in {labels[position]} at {point.name}"
             return Evidence("precision", Outcome.FAILED, None, bound, trial.text, note)
         scale = max(magnitude(true[representable]), floor, float(TINY))
-        inherent = max(magnitude((each[position] - true)[representable]) for each in moved)
-        found = magnitude((mine - true)[representable]) / scale
+        inherent = max(
+            magnitude(each[position][representable] - true[representable]) for each in moved
+        )
+        found = magnitude(mine[representable] - true[representable]) / scale
         allowed = ALLOWANCE * UNIT + INHERENT * inherent / scale
         if not found / allowed <= share:
             error, bound, share = found, allowed, found / allowed

@@ -1,0 +1,61 @@
+"""What a page counts its axes from: 0, or 1 where the bounds that it writes say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.names import nodes, subscript_items
+from derivcheck.source import Span
+
+_STARTS = ("0", "1")
+
+
+@dataclass
+class Counting:
+    """Filled by looking ahead: an axis counts from where a sum over it begins.
+
+    A letter that sits bare on an axis, under a sum that begins at 0 or 1, says what this axis is
+    counted from; an axis of which no sum says so is counted as the rest of the page, if that is
+    uniform.
+    """
+
+    _axes: dict[tuple[str, int], set[int]] = field(default_factory=dict[tuple[str, int], set[int]])
+    _starts: set[int] = field(default_factory=set[int])
+
+    def note(self, node: syntax.BigOperator) -> None:
+        """Take in one sum with written bounds."""
+        if not isinstance(node.lower, syntax.Numeral) or node.lower.text not in _STARTS:
+            return
+        start = int(node.lower.text)
+        self._starts.add(start)
+        letters = {letter.name for letter in node.letters}
+        for part in nodes(node.body):
+            if isinstance(part, syntax.Scripted) and isinstance(part.base, syntax.Symbol):
+                name = part.base.name + "'" * part.primes
+                for place, item in enumerate(subscript_items(part.subscript, None)):
+                    if isinstance(item, syntax.Symbol) and item.name in letters:
+                        self._axes.setdefault((name, place), set()).add(start)
+
+    @property
+    def base(self) -> int:
+        """What the page counts from where nothing else is said."""
+        return 1 if self._starts == {1} else 0
+
+    def of_axis(self, name: str, place: int, span: Span) -> int | None:
+        """What this axis of a tensor counts from; None if the page counts both ways elsewhere.
+
+        Raises `Fault` if sums over this very axis begin at 0 and at 1.
+        """
+        starts = self._axes.get((name, place), set())
+        if len(starts) > 1:
+            raise Fault(
+                "mixed-bases",
+                f"an axis of {name} is counted from 0 in one sum and from 1 in another",
+                span,
+                "count every axis from 0, or every axis from 1",
+            )
+        if starts:
+            return next(iter(starts))
+        return None if len(self._starts) > 1 else self.base
