@@ -140,3 +140,18 @@ def test_too_coarse_is_inconclusive_and_not_a_pass() -> None:
     for factor in (1.0, 1 + 1e-4):
         evidence = finite_differences(forward, (factor * y_bar * numpy.cos(x),), probes(here), here)
         assert evidence.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_function_that_is_constant_has_the_slope_0() -> None:
+    """The loss of a softmax over one entry: no step of rounding can be balanced against anything."""
+    for constant in (0.0, 3.0):
+        slope = slope_along(plain(lambda t, c=constant: c))
+        assert slope.value == 0
+        assert slope.kink is None
+        assert slope.error <= 1e-12
+
+
+def test_a_stencil_that_overflows_has_no_slope() -> None:
+    slope = slope_along(plain(lambda t: math.copysign(1e308, t) if t else 0.0))
+    assert math.isnan(slope.value)
+    assert slope.error == math.inf

@@ -74,10 +74,35 @@ def test_lost_digits_are_seen_at_the_generic_point() -> None:
     assert digits_lost(UNIT) == 0
 
 
+@pytest.mark.parametrize(
+    ("forward", "outcome"),
+    [
+        (lambda x: numpy.log(1 - 1 / (1 + numpy.exp(-x))), Outcome.FAILED),
+        (lambda x: -numpy.logaddexp(numpy.float32(0), x), Outcome.MET),
+    ],
+)
+def test_an_infinite_output_is_seen_where_only_single_precision_has_it(
+    forward: Any, outcome: Outcome
+) -> None:
+    """log(1 − σ(x)) is −∞ in both precisions at 1e4; at 30 the difference shows."""
+    layer = softmax_layer()
+
+    def whole(inputs: Any, cotangents: Any) -> Any:
+        return (*layer.pullback(inputs, cotangents), forward(inputs[0]))
+
+    points = list(stress_points(layer.trial, [True]))
+    evidence = precision(whole, whole, points, ["Y"])
+    assert evidence.outcome is outcome
+    if outcome is Outcome.FAILED:
+        assert evidence.note == "overflow in Y at X = ±30"
+    at_extremes = [point for point in points if point.digits]
+    assert precision(whole, whole, at_extremes, ["Y"]).outcome is Outcome.MET
+
+
 def test_a_bounded_input_is_not_moved() -> None:
     layer = softmax_layer()
     free = [p.name for p in stress_points(layer.trial, [True])]
-    assert free == ["generic", "X = ±1e4", "X constant up to 1e-4"]
+    assert free == ["generic", "X = ±1e4", "X = ±100", "X = ±30", "X constant up to 1e-4"]
     assert [p.name for p in stress_points(layer.trial, [False])] == ["generic"]
 
 

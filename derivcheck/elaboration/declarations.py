@@ -10,7 +10,7 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader
-from derivcheck.elaboration.names import label, subscripted, superscripted
+from derivcheck.elaboration.names import declared_name, label
 from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import Affine, Domain, Parameter, Tensor
@@ -41,19 +41,6 @@ class SetShape:
     integer: bool = False
     minimum: int | None = None
     """The smallest whole number, None where ℕ leaves it open whether that is 0 or 1."""
-
-
-def declared_name(node: Node) -> str | None:
-    """The canonical name that a declaration gives to its left side."""
-    match node:
-        case syntax.Symbol(name):
-            return name
-        case syntax.Scripted(syntax.Symbol(name), subscript, superscript, primes):
-            full = name if superscript is None else superscripted(name, superscript)
-            full += "'" * primes
-            return full if subscript is None else subscripted(full, subscript)
-        case _:
-            return None
 
 
 class DeclarationReader:

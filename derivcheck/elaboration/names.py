@@ -104,6 +104,19 @@ def is_transpose(node: Node) -> bool:
     }
 
 
+def declared_name(node: Node) -> str | None:
+    """The canonical name that a declaration gives to its left side."""
+    match node:
+        case syntax.Symbol(name):
+            return name
+        case syntax.Scripted(syntax.Symbol(name), subscript, superscript, primes):
+            full = name if superscript is None else superscripted(name, superscript)
+            full += "'" * primes
+            return full if subscript is None else subscripted(full, subscript)
+        case _:
+            return None
+
+
 def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
     """The subscripts that a subscript node holds, for a tensor of this rank (None: not known).
 

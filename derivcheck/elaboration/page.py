@@ -18,14 +18,13 @@ from derivcheck.elaboration.declarations import (
     HYPOTHESIS,
     OUTPUT,
     DeclarationReader,
-    declared_name,
     is_constant,
 )
 from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
-from derivcheck.elaboration.names import label, whole
+from derivcheck.elaboration.names import declared_name, label, whole
 from derivcheck.elaboration.restriction import BOUNDS, bracketed, is_range, restricts
 from derivcheck.elaboration.scope import UnreadMeaning
 from derivcheck.elaboration.settlement import Settling

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from derivcheck import syntax
-from derivcheck.elaboration.declarations import declared_name, is_constant
+from derivcheck.elaboration.declarations import is_constant
 from derivcheck.elaboration.integers import IntegerReader, Letters
-from derivcheck.elaboration.names import nodes
+from derivcheck.elaboration.names import declared_name, nodes
 from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.syntax import Node, Statement

@@ -9,7 +9,14 @@ from itertools import pairwise
 from derivcheck import syntax
 from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.fault import Fault
-from derivcheck.elaboration.names import label, looks_like_gradient, nodes, subscript_items
+from derivcheck.elaboration.names import (
+    declared_name,
+    label,
+    looks_like_gradient,
+    nodes,
+    parts,
+    subscript_items,
+)
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
     FunctionMeaning,
@@ -82,6 +89,7 @@ class PageState:
         lettered: set[str] = set()
         bound: set[str] = set()
         for statement in statements:
+            self._note_shape(statement)
             for side in statement.sides:
                 for node in nodes(side):
                     if isinstance(node, syntax.BigOperator):
@@ -104,6 +112,16 @@ class PageState:
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
+
+    def _note_shape(self, statement: Statement) -> None:
+        """The names in a declared shape are sizes, wherever the page defines them."""
+        if [relation.sign for relation in statement.relations] != [r"\in"]:
+            return
+        members = statement.sides[1]
+        if isinstance(members, syntax.Scripted) and members.superscript is not None:
+            for node in (members.superscript, *parts(members.superscript)):
+                if (name := declared_name(node)) is not None:
+                    self.parameter_names.add(name)
 
     def _note_rank(self, node: syntax.Scripted, lettered: set[str], bound: set[str]) -> None:
         subscript = node.subscript
