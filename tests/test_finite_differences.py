@@ -143,7 +143,7 @@ def test_too_coarse_is_inconclusive_and_not_a_pass() -> None:
 
 
 def test_a_function_that_is_constant_has_the_slope_0() -> None:
-    """The loss of a softmax over one entry: no step of rounding can be balanced against anything."""
+    """The loss of a softmax over one entry: there is no step that balances rounding."""
     for constant in (0.0, 3.0):
         slope = slope_along(plain(lambda t, c=constant: c))
         assert slope.value == 0

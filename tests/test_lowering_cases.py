@@ -9,15 +9,17 @@ import jax
 import numpy as np
 import pytest
 from expression_layers import at, exp
-from lowered import BACKENDS, COLUMN, ROW, A, V, W, check, single
+from lowered import BACKENDS, COLUMN, ROW, A, M, V, W, check, single
 
 from derivcheck.codegen import Backend, load
 from derivcheck.derivation import ClosedForm
 from derivcheck.expression import (
     MINUS_ONE,
     ONE,
+    Affine,
     Definition,
     Expression,
+    Index,
     Positive,
     Tensor,
     add,
@@ -30,7 +32,8 @@ from derivcheck.expression import (
     rational,
     subtract,
 )
-from derivcheck.lowering import lower
+from derivcheck.lowering import building, lower
+from derivcheck.lowering.array import Variable
 from derivcheck.lowering.cases import two_sided
 
 v, w, a = at(V, ROW), at(W, COLUMN), at(A, ROW, COLUMN)
@@ -197,3 +200,10 @@ def test_no_choice_without_two_sides() -> None:
 def test_masks_are_called_after_what_they_say(mask: Expression, name: str) -> None:
     body = multiply(either(mask, apply("tanh", v), v), either(mask, v, apply("sin", v)))
     assert f"    {name}\n" in load(lower(single(body, ROW)), "numpy").source
+
+
+def test_a_contraction_keeps_the_order_of_the_operand_that_has_every_letter() -> None:
+    g, d = Index("g", Affine.of(M), 7), Index("d", Affine.of(M), 8)
+    weights, values = Variable((g, d), "gamma"), Variable((ROW, g, d), "Y")
+    found = building.contract((g, ROW, d), [weights, values], {d})
+    assert found.axes == (ROW, g)

@@ -206,7 +206,7 @@ CASES = [
     (Positive(add(a, b, c)), "[a + b + c > 0]", "[a + b + c > 0]"),
     (multiply(rational(4), apply("arctan", ONE)), "π", r"\pi"),
     (square_root(multiply(rational(8), apply("arctan", ONE))), "√(2 π)", r"\sqrt{2 \pi}"),
-    (multiply(a, power(apply("arctan", ONE), -1)), "4 · a/π", r"4 \frac{a}{\pi}"),
+    (multiply(a, power(apply("arctan", ONE), -1)), "4 a/π", r"\frac{4 a}{\pi}"),
     (
         multiply(at(tensor(r"\pi")), rational(4), apply("arctan", ONE)),
         "π · 4 arctan(1)",

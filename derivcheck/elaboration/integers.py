@@ -51,7 +51,11 @@ class Letters:
         """Whether a name stands for an index in this statement."""
         if self._bound.get(name):
             return True
-        return name in self._written and self._page.scope.lookup(name) is None
+        return (
+            name in self._written
+            and self._page.scope.lookup(name) is None
+            and not self._page.is_size(name)
+        )
 
     def only_restricts(self, name: str) -> bool:
         r"""Whether a letter that nothing binds here stands in restricted sums alone, like the j of
@@ -244,14 +248,13 @@ class IntegerReader:
         """
         if isinstance(node, syntax.Symbol) and not node.word:
             bound = self.letters.bound(node.name)
-            known = self.page.scope.lookup(node.name)
             if bound is not None:
                 index, lower = bound
                 if lower is not None:
                     self.page.counting.of_axis(tensor, place, node.span)
                 if lower is None or lower in (0, 1):
                     return Affine.of(index)
-            elif not isinstance(known.meaning if known else None, ParameterMeaning):
+            elif not self.page.is_size(node.name):
                 return Affine.of(self.letters.free(node.name))
         base = self.page.counting.of_axis(tensor, place, node.span)
         if base is not None:

@@ -72,10 +72,23 @@ class Sizes:
             return True
         for open_side, other in ((left, right), (right, left)):
             atom = open_side.atom
-            if isinstance(atom, Parameter) and atom in self._hints and atom not in other.atoms():
+            if (
+                isinstance(atom, Parameter)
+                and atom in self._hints
+                and not self._occurs(atom, other)
+            ):
                 self._bound[atom] = other
                 return True
         return False
+
+    def _occurs(self, placeholder: Parameter, size: Affine) -> bool:
+        """Whether a size hangs on a placeholder, through the extents of its indices too."""
+        return any(
+            self._occurs(placeholder, self.find(atom.extent))
+            if isinstance(atom, Index)
+            else atom == placeholder
+            for atom in size.atoms()
+        )
 
     def prefer(self, left: Affine, right: Affine) -> None:
         """Make both equal in the end if nothing else determines one of them (δ_ij)."""

@@ -157,6 +157,13 @@ class PageState:
         known = self.known(name, span)
         return known.meaning if known else None
 
+    def is_size(self, name: str) -> bool:
+        """Whether a name is an extent: a declared one, or a capital that bounds or shapes."""
+        known = self.scope.lookup(name)
+        if known is not None:
+            return isinstance(known.meaning, ParameterMeaning)
+        return name in self.parameter_names and _is_capital(name)
+
     def parameter(self, name: str, span: Span, minimum: int = 1) -> Parameter:
         """The symbolic integer of this name, made if new."""
         meaning = self.meaning(name, span)

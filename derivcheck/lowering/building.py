@@ -379,5 +379,8 @@ def _cost(
 def _pair(scope: Axes, left: Array, right: Array, gone: Collection[Index]) -> Array:
     if not gone:
         return multiply(scope, [left, right])
-    axes = tuple(i for i in dict.fromkeys((*left.axes, *right.axes)) if i not in gone)
+    kept = [tuple(i for i in side.axes if i not in gone) for side in (left, right)]
+    whole = tuple(dict.fromkeys((*kept[0], *kept[1])))
+    # The order of an operand that has every letter of the result needs no transposing later.
+    axes = next((own for own in kept if len(own) == len(whole)), whole)
     return Contract(axes, left, right)
