@@ -182,6 +182,8 @@ def unknown(
     span: Span,
 ) -> Expression:
     """A name of which the page has said nothing yet."""
+    if not name:
+        raise unsupported("a missing expression", span, "write what stands here")
     if name == "e":
         if subscript is None:
             return apply("exp", ONE if superscript is None else reader.value(superscript))

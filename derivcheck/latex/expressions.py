@@ -282,6 +282,12 @@ class Reader(Cursor):
         if inside[0].text == "<" and self.tokens[closer - 1].text == ">":
             body = self.content(opener + 2, closer - 1)
             return syntax.Group("<", ">", body, self.span(opener + 1, closer))
+        if inside[0].kind is Kind.RELATION and closer > opener + 2:
+            # `\mathbb{R}_{>0}`: what is compared is what the set holds.
+            nothing = syntax.Symbol("", self.span(opener + 1, opener + 1))
+            limit = self.expression(opener + 2, closer)
+            span = self.span(opener + 1, closer)
+            return syntax.Chain((nothing, limit), (inside[0].text,), span)
         return self.content(opener + 1, closer)
 
     def argument(self, command: Token) -> tuple[int, int]:
