@@ -91,6 +91,8 @@ def test_numerics_do_not_contradict_a_proof(monkeypatch: pytest.MonkeyPatch) -> 
 def test_every_gradient_of_the_registry_is_proved(name: str) -> None:
     result = check_source(registry.source(name), strict=True)
     assert result.derivation is not None
-    assert set(result.derivation.gradients) == set(result.derivation.inputs)
+    if result.derivation.gradients:  # a page of an update or of a variance claims no gradient
+        smooth = {t for t in result.derivation.inputs if not t.domain.values}
+        assert smooth <= set(result.derivation.gradients)
     assert result.verdict is Verdict.PROVED
     assert result.passed
