@@ -11,14 +11,14 @@ from mutants import Edit, Neighbours
 
 from derivcheck import registry
 from derivcheck.checker import read_derivation
-from derivcheck.derivation import Derivation, Item, Kind
+from derivcheck.derivation import Derivation, Item, Kind, Reading
 from derivcheck.document import Math, Paragraph, read_document
 from derivcheck.expression import Parameter, Tensor
 from derivcheck.judging import judge
 from derivcheck.latex import parse_math
 from derivcheck.source import Source, Span
 from derivcheck.syntax import Node
-from derivcheck.verdict import Verdict
+from derivcheck.verdict import Judgement
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,19 @@ def neighbours(derivation: Derivation) -> Neighbours:
     return Neighbours(symbols, tuple(extents))
 
 
-def verdict(item: Item, derivation: Derivation) -> Verdict | None:
-    """The verdict of a claim; None where the edit made it something else than a claim."""
+def judgement(item: Item, derivation: Derivation) -> Judgement | None:
+    """The judgement of a claim; None where the edit made it something else than a claim."""
     if item.kind is not Kind.CLAIM or item.link is None:
         return None
-    return judge(item.link, seed=0, definitions=derivation.extents).judgement.verdict
+    return judge(item.link, seed=0, definitions=derivation.extents).judgement
+
+
+def judged_reading(item: Item, found: Judgement) -> Reading | None:
+    """The reading under which a claim was acquitted, else the plain one."""
+    if item.link is None or not item.link.readings:
+        return None
+    named = (r for r in item.link.readings if found.reading and r.note == found.reading)
+    return next(named, item.link.readings[0])
 
 
 @dataclass

@@ -171,7 +171,7 @@ def sample(
     grid: int = GENERIC_GRID,
     domains: Mapping[Tensor, Domain] = NO_DOMAINS,
 ) -> Point | None:
-    """A random point at these extents, or None where a hypothesis was not met.
+    """A random point at these extents, or None where a hypothesis or a size cannot be met.
 
     Every tensor that the context does not define gets entries that are multiples of 1/`grid` inside
     its domain (a finer grid where the domain has no such multiple), equal across symmetric axes,
@@ -184,7 +184,8 @@ def sample(
         if tensor in context.definitions or tensor in exact:
             continue
         domain = domains.get(tensor, tensor.domain)
-        drawn = draw(domain, shape(tensor, extents), grid, generator)
+        size = shape(tensor, extents)
+        drawn = None if min(size, default=0) < 0 else draw(domain, size, grid, generator)
         if drawn is None:
             return None
         exact[tensor] = symmetrised(drawn, tensor.symmetric)
