@@ -23,6 +23,7 @@ NAMES = (
     "conv2d",
     "conv2d_depthwise",
     "conv2d_dilated",
+    "conv2d_grouped",
     "conv_transpose2d",
     "cross_entropy",
     "dropout",
