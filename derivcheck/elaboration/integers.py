@@ -15,8 +15,6 @@ from derivcheck.expression import Affine, Index, Tensor
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
-IMPLICIT_LETTERS = "abcdefgh"
-
 
 class Letters:
     """The index letters of one statement: free ones, shared by its sides, and those bound

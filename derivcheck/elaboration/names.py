@@ -80,11 +80,6 @@ def label(node: Node) -> str:
             return "?"
 
 
-def short_script(text: str) -> str:
-    """`^2` but `^{(l)}`, as the canonical name spells it."""
-    return text if len(text) == 1 else f"{{{text}}}"
-
-
 def superscripted(base: str, superscript: Node) -> str:
     """The canonical name with a label above: `\\sigma^2`, `W^{(l)}`, `W^{f}`."""
     text = label(superscript)

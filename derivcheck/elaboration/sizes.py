@@ -39,7 +39,6 @@ class Sizes:
         self._likely: list[tuple[Affine, Affine]] = []
         self._tensors: dict[Tensor, Tensor] = {}
         self._replaced: dict[Tensor, Tensor] = {}
-        self.named: dict[Parameter, str] = {}
         self.undetermined: set[Affine] = set()
         self.base = 0
         self.bases: dict[Affine, int] = {}
@@ -136,7 +135,6 @@ class Sizes:
             names.add(name)
             named = Parameter(name)
             self._bound[parameter] = Affine.of(named)
-            self.named[named] = hint
         self.undetermined = {self.find(Affine.of(parameter)) for parameter in loose}
 
     # --- settling: replacing placeholders in what has been built ---------------------------------

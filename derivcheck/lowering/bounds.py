@@ -30,8 +30,3 @@ def surely_nonnegative(value: Affine) -> bool:
 
 def surely_positive(value: Affine) -> bool:
     return surely_nonnegative(value - 1)
-
-
-def surely_within(value: Affine, extent: Affine) -> bool:
-    """Whether 0 ≤ value < extent holds for every size."""
-    return surely_nonnegative(value) and surely_nonnegative(extent - value - 1)

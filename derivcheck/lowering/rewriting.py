@@ -130,10 +130,6 @@ def factors_of(expression: Expression) -> tuple[Expression, ...]:
     return expression.factors if isinstance(expression, Multiply) else (expression,)
 
 
-def terms_of(expression: Expression) -> tuple[Expression, ...]:
-    return expression.terms if isinstance(expression, Add) else (expression,)
-
-
 def _rectangular(index: Index, body: Expression) -> tuple[Index, Expression, Expression]:
     """An equal binder whose extent holds no index (Σ_{j ≤ i}), and the mask that this takes."""
     extent = index.extent
