@@ -3,7 +3,7 @@ code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,9 +88,19 @@ class LoadedDerivation:
         """The forward pass and the pullback as array programs."""
         return lower(self.derivation)
 
-    def code(self, backend: Backend = "numpy") -> str:
-        """The generated source of `forward` and `pullback`."""
-        return codegen.source(self.program, backend)
+    def code(self, backend: Backend = "numpy", *, wanted: Collection[str] | None = None) -> str:
+        """The generated source of `forward` and `pullback`.
+
+        `wanted` names the inputs whose gradients are asked for (by default all that have one):
+        what training needs of a loss is not the gradient of its targets. Raises `KeyError` with
+        the names that there are.
+
+        >>> from derivcheck import load
+        >>> "T_bar" in load("softmax_cross_entropy").code(wanted=["X"])
+        False
+        """
+        program = self.program if wanted is None else lower(self.derivation, wanted=wanted)
+        return codegen.source(program, backend)
 
     def forward(self, *inputs: Any, backend: Backend = "numpy", **statics: int) -> Any:
         """(outputs, residuals) of the generated forward pass."""

@@ -142,6 +142,47 @@ def test_residuals_are_what_the_pullback_uses() -> None:
     assert kept["layernorm"] == ("gamma", "sigma_squared_root", "X_hat")
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["layernorm", "lstm_cell", "attention"])
+def test_a_gradient_that_is_not_wanted_costs_nothing(name: str, backend: Backend) -> None:
+    page, whole = derivation(name), program(name)
+    for wanted in (whole.differentiated[:1], whole.differentiated[-1:], ()):
+        part = lower(page, wanted=wanted)
+        assert part.differentiated == tuple(wanted)
+        assert set(part.residuals) <= set(whole.residuals)
+        assert len(part.pullback.body) < len(whole.pullback.body)
+        oracle = values_of(page, sizes_of(page))
+        inputs = [oracle.arrays[t] for t in page.inputs]
+        cotangents = tuple(oracle.arrays[t] for t in page.cotangents.values())
+        with jax.enable_x64(True):
+            functions = load(part, backend)
+            _, residuals = functions.forward(*inputs)
+            found = functions.pullback(residuals, cotangents)
+            _, gradients, _ = run(name, backend, oracle)
+        every = dict(zip(whole.differentiated, gradients, strict=True))
+        assert len(found) == len(wanted)
+        for each, gradient in zip(wanted, found, strict=True):
+            np.testing.assert_allclose(gradient, every[each], rtol=1e-12, atol=1e-13)
+
+
+def test_constants_of_a_wrapped_pair_get_no_gradient() -> None:
+    page = derivation("softmax_cross_entropy")
+    layer = load(lower(page, wanted=["X"]), "jax").layer
+    assert layer is not None
+    oracle = values_of(page, sizes_of(page))
+    X, T = (jnp.asarray(oracle.arrays[t]) for t in page.inputs)
+    of_X, of_T = jax.grad(layer, argnums=(0, 1))(X, T)
+    assert np.any(of_X)
+    assert not np.any(of_T)
+
+
+def test_a_wanted_gradient_is_one_that_the_page_states() -> None:
+    page = derivation("layernorm")
+    assert lower(page, wanted=[r"\gamma"]) == lower(page, wanted=["gamma"])
+    with pytest.raises(KeyError, match="for 'Y'; there are: X, gamma, beta"):
+        lower(page, wanted=["Y"])
+
+
 def test_no_exponential_is_computed_twice() -> None:
     text = compiled("softmax_cross_entropy", "numpy").source
     pullback = text[text.index("def pullback") :]

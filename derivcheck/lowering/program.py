@@ -7,7 +7,7 @@ pullback uses become residuals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from derivcheck.derivation import ClosedForm, Derivation
@@ -41,7 +41,7 @@ from derivcheck.lowering.rewriting import is_finite, simplify
 from derivcheck.lowering.sharing import Assignment, Emission, repeated
 from derivcheck.lowering.stable import Stabiliser
 from derivcheck.lowering.translation import LoweringError, Translation
-from derivcheck.notation import text
+from derivcheck.notation import identifier, text
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,32 @@ class FormulaProgram:
     shapes: Mapping[str, tuple[Affine, ...]]
 
 
-def lower(derivation: Derivation) -> Program:
+def lower(derivation: Derivation, *, wanted: Collection[str] | None = None) -> Program:
     """The program of a page.
 
+    `wanted` names the inputs whose gradients the pullback gives, by their LaTeX names or as
+    identifiers; the others count as constants, and nothing is computed or kept for them alone. All
+    that have a closed form without it.
+
     Raises `LoweringError` where a part of it has no array program: an abstract function, a
-    definition through itself, a derivative for which the page has no closed form.
+    definition through itself, a derivative for which the page has no closed form. Raises `KeyError`
+    for a wanted gradient that the page does not state.
     """
-    return _Assembly(derivation).program()
+    return _Assembly(derivation, _differentiated(derivation, wanted)).program()
+
+
+def _differentiated(derivation: Derivation, wanted: Collection[str] | None) -> tuple[Tensor, ...]:
+    """The inputs with a gradient, in the page's order, of those that are wanted."""
+    stated = [tensor for tensor in derivation.inputs if tensor in derivation.gradients]
+    if wanted is None:
+        return tuple(stated)
+    known = {name: t for t in stated for name in (t.name, identifier(t.name))}
+    for name in wanted:
+        if name not in known:
+            there = ", ".join(identifier(tensor.name) for tensor in stated)
+            raise KeyError(f"no gradient in closed form for {name!r}; there are: {there}")
+    chosen = {known[name] for name in wanted}
+    return tuple(tensor for tensor in stated if tensor in chosen)
 
 
 def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> FormulaProgram:
@@ -150,8 +169,9 @@ def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> Formul
 class _Assembly:
     """The state of one lowering."""
 
-    def __init__(self, derivation: Derivation) -> None:
+    def __init__(self, derivation: Derivation, differentiated: Sequence[Tensor]) -> None:
         self.derivation = derivation
+        self.differentiated = differentiated
         self.definitions = derivation.context.definitions
         self.stabiliser = Stabiliser(self.definitions)
         self.names = Names()
@@ -180,7 +200,7 @@ class _Assembly:
         forward_roots = [self._root(t) for t in forward if t not in inputs]
 
         backward: dict[Tensor, None] = dict(forward)
-        gradients = [self._gradient(t) for t in derivation.inputs if t in derivation.gradients]
+        gradients = [self._gradient(t) for t in self.differentiated]
         for gradient in gradients:
             self._require_variables(gradient.value, backward)
         between = [
@@ -266,9 +286,7 @@ class _Assembly:
             outputs=outputs,
             residuals=tuple(residuals),
             cotangents=cotangents,
-            differentiated=tuple(
-                self.variables[t] for t in derivation.inputs if t in derivation.gradients
-            ),
+            differentiated=tuple(self.variables[t] for t in self.differentiated),
             forward=ahead,
             pullback=back,
             numbers=self.numbers,
