@@ -27,6 +27,10 @@ class Edit:
         return page[: self.span.start] + self.text + page[self.span.end :]
 
 
+SLIGHTLY_MORE = r"\frac{1000001}{1000000}"
+"""Not a decimal, which on a side without symbols would count as rounded."""
+
+
 @dataclass(frozen=True)
 class Neighbours:
     """What the page offers in place of something: symbols by rank and shape, and extents."""
@@ -53,7 +57,7 @@ def _mutants(page: str, side: Node, neighbours: Neighbours) -> Iterator[Edit]:
     whole = _text(page, side)
     yield Edit("sign", side.span, rf"-\left( {whole} \right)")
     yield Edit("factor 2", side.span, rf"2 \left( {whole} \right)")
-    yield Edit("coefficient", side.span, rf"1.000001 \left( {whole} \right)")
+    yield Edit("coefficient", side.span, rf"{SLIGHTLY_MORE} \left( {whole} \right)")
     for extent in neighbours.extents:
         yield Edit("1/N", side.span, rf"\frac{{1}}{{{extent}}} \left( {whole} \right)")
     letters = _subscript_letters(side)
@@ -77,7 +81,7 @@ def _node_edits(page: str, node: Node, neighbours: Neighbours) -> Iterator[Edit]
                 yield Edit("term dropped", node.span, _sum(page, kept))
                 yield Edit("term added", node.span, _sum(page, [*terms, (sign, term)]))
                 text = _text(page, term)
-                yield Edit("coefficient of a term", term.span, f"1.000001 {text}")
+                yield Edit("coefficient of a term", term.span, f"{SLIGHTLY_MORE} {text}")
         case syntax.BigOperator("sum", _, _, _, _, body):
             yield Edit("sum dropped", node.span, _text(page, body))
         case syntax.Scripted(base, subscript, superscript, primes):

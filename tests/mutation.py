@@ -65,9 +65,14 @@ def _right_sides(source: Source) -> dict[Span, Node]:
     return found
 
 
-def neighbours(derivation: Derivation) -> Neighbours:
-    """Symbols of one shape may be mistaken for each other; so may any extent."""
-    context = derivation.context
+def neighbours(claim: Claim) -> Neighbours:
+    """Symbols of one shape that are known where the claim stands may be mistaken for each other.
+
+    So may any extent.
+    """
+    derivation, link = claim.derivation, claim.item.link
+    assert link is not None
+    context = link.readings[0].context if link.readings else derivation.context
     known: list[Tensor] = [
         *derivation.inputs,
         *context.definitions,

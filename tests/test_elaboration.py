@@ -81,6 +81,15 @@ def test_several_symbols_share_a_declaration() -> None:
     assert derivation.statics == (Parameter("N_{in}", 0),)
 
 
+def test_a_symbol_on_which_no_output_rests_is_no_input() -> None:
+    derivation = page(
+        r"$w \in \mathbb{R}^N$, $g \in \mathbb{R}^N$; output $R \in \mathbb{R}$"
+        "\n\n"
+        r"$$z_i = w_i^2$$ $$R = \sum_i z_i$$ $$w_i - g_i = -(g_i - w_i)$$"
+    )
+    assert [tensor.name for tensor in derivation.inputs] == ["w"]
+
+
 def test_an_output_size_is_an_extent_and_not_a_claim() -> None:
     derivation = page(
         r"$x \in \mathbb{R}^H$, $u \in \mathbb{N}$ the stride and "

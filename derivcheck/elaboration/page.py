@@ -402,20 +402,26 @@ class _Page:
         )
 
     def _inputs(self) -> Iterator[Tensor]:
-        """Declared tensors that nothing defines, then those that definitions use undeclared."""
+        """Declared tensors that nothing defines, then those that definitions use undeclared.
+
+        A symbol that is declared for a claim's sake, on which no output rests, is none.
+        """
         state = self.state
         excluded = {*state.context.definitions, *state.losses, *state.aliases}
         excluded.update(state.incoming.values())
-        seen: set[Tensor] = set()
+        outputs = state.output_tensors()
+        founding = {each for output in outputs for each in state.context.foundations(output)}
         used = [
             tensor
             for definition in state.context.definitions.values()
             for tensor in tensors_of(definition.body)
         ]
+        seen: set[Tensor] = set()
         for tensor in (*state.inputs, *used):
             if tensor not in excluded and tensor not in seen:
                 seen.add(tensor)
-                yield tensor
+                if tensor in founding or not outputs:
+                    yield tensor
 
 
 def _gradients(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from derivcheck.expression.constructors import multiply, within
@@ -58,14 +58,16 @@ class Context:
 
     def depends(self, tensor: Tensor, on: Tensor) -> bool:
         """Whether `tensor` is `on` or is defined through it."""
+        return on in self.foundations(tensor)
+
+    def foundations(self, tensor: Tensor) -> Iterator[Tensor]:
+        """The tensor itself, and all that it is defined through."""
         seen: set[Tensor] = set()
         stack = [tensor]
         while stack:
             current = stack.pop()
-            if current == on:
-                return True
             if current not in seen:
                 seen.add(current)
+                yield current
                 definition = self.definitions.get(current)
                 stack.extend(tensors(definition.body) if definition else ())
-        return False
