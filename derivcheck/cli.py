@@ -7,12 +7,14 @@ error.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from shutil import get_terminal_size
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,13 +152,27 @@ def run_command(
 
 
 @app.command("list")
-def list_command() -> None:
-    """List the registered derivations."""
+def list_command(
+    tag: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Only the derivations with this tag.")
+    ] = None,
+) -> None:
+    """List the registered derivations, grouped by tag.
+
+    On a terminal lines are cut to its width.
+    """
+    from derivcheck import listing
+
     summaries = [registry.summary(name) for name in registry.names()]
-    width = max((len(each.name) for each in summaries), default=0)
-    for each in summaries:
-        tags = f"  [{', '.join(each.tags)}]" if each.tags else ""
-        typer.echo(f"{each.name:<{width}}  {each.title}{tags}")
+    chosen = [each for each in summaries if tag is None or tag in each.tags]
+    if not chosen:
+        known = sorted({known for each in summaries for known in each.tags})
+        raise _usage_error(f"no derivation has the tag {tag!r}; there are: {', '.join(known)}")
+    plain = not sys.stdout.isatty()
+    width = None if plain else get_terminal_size().columns
+    for line, heading in listing.lines(chosen, width):
+        bold = heading and not plain and "NO_COLOR" not in os.environ
+        typer.echo(typer.style(line, bold=True) if bold else line)
 
 
 @app.command("show")
@@ -164,7 +180,7 @@ def show_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A registered derivation.")],
     form: Annotated[Form, typer.Option("--as", help="The form to print.")] = Form.TEXT,
 ) -> None:
-    """Print the closed forms, or the code made from them.
+    """Print shapes, forward pass and closed forms, or the code made from them.
 
     Only what was judged is printed: a derivation that does not pass shows its diagnostics instead.
     """
@@ -184,6 +200,9 @@ def show_command(
     if result.derivation is None or not result.passed:
         terminal.show(terminal.console(stderr=True), [result], trees=False)
         raise typer.Exit(checker.exit_status([result], strict=True))
+    if form is Form.TEXT:
+        terminal.show_sheet(terminal.console(), showing.sheet(result.derivation))
+        return
     try:
         typer.echo(showing.closed_forms(result.derivation, form.value), nl=False)
     except LoweringError as error:

@@ -17,6 +17,23 @@ import yaml
 
 from derivcheck.source import Source
 
+GROUPS = (
+    "linear",
+    "convolution",
+    "pooling",
+    "activation",
+    "probability",
+    "normalisation",
+    "loss",
+    "recurrent",
+    "attention",
+    "regularisation",
+    "optimiser",
+    "initialiser",
+    "second order",
+)
+"""A page's first tag is its group; groups are listed in this order."""
+
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n", re.DOTALL)
 # The C loader where PyYAML has it: `list` reads every page. Both are the safe ones.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -46,6 +63,11 @@ class Summary:
     title: str
     sentence: str
     tags: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """The first tag; a page without one stands under "other"."""
+        return self.tags[0] if self.tags else "other"
 
 
 @cache

@@ -1,16 +1,29 @@
-"""Closed forms in the form that somebody asks for: `derivcheck show NAME --as …`."""
+"""What `derivcheck show NAME` prints: a page's mathematics on one sheet, or one of its forms."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from derivcheck.codegen import source as generated_source
 from derivcheck.derivation import ClosedForm, Derivation
-from derivcheck.expression import Affine, Entry
+from derivcheck.expression import (
+    Affine,
+    Definition,
+    Domain,
+    Entry,
+    Parameter,
+    Tensor,
+    number,
+    rational,
+    tensors,
+)
 from derivcheck.lowering import lower
-from derivcheck.notation import latex, text
+from derivcheck.notation import latex, text, unicode_name
 
 
 def closed_forms(derivation: Derivation, form: str) -> str:
-    """All gradients in the page's order: `form` is text, latex, sympy (one a line), numpy or jax.
+    """All gradients in the page's order: `form` is latex, sympy (one a line), numpy or jax.
 
     The last two are a module of source with `forward` and `pullback`; raises `LoweringError` where
     a closed form is no array program.
@@ -21,15 +34,119 @@ def closed_forms(derivation: Derivation, form: str) -> str:
 
 
 def equation(gradient: ClosedForm, form: str) -> str:
-    """`∂L/∂variable = closed form` on one line: `form` is text, latex or sympy."""
+    """`∂L/∂variable = closed form` on one line: `form` is latex or sympy."""
     entry = Entry(gradient.variable, tuple(map(Affine.of, gradient.indices)))
-    match form:
-        case "latex":
-            left = rf"\frac{{\partial L}}{{\partial {latex(entry)}}}"
-            return f"{left} = {latex(gradient.body, gradient.indices)}"
-        case "sympy":
-            from derivcheck.exchange import to_sympy  # reports need no SymPy
+    if form == "sympy":
+        from derivcheck.exchange import to_sympy  # reports need no SymPy
 
-            return f"Derivative(L, {to_sympy(entry)}) = {to_sympy(gradient.body)}"
-        case _:
-            return f"∂L/∂{text(entry)} = {text(gradient.body, gradient.indices)}"
+        return f"Derivative(L, {to_sympy(entry)}) = {to_sympy(gradient.body)}"
+    left = rf"\frac{{\partial L}}{{\partial {latex(entry)}}}"
+    return f"{left} = {latex(gradient.body, gradient.indices)}"
+
+
+# --- the sheet ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Section:
+    """Rows of two columns under a heading; `sign` stands between them."""
+
+    heading: str
+    rows: tuple[tuple[str, str], ...]
+    sign: str = " "
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A derivation for the eye: what goes in and out, the forward pass, the gradients."""
+
+    title: str
+    sentence: str
+    sections: tuple[Section, ...]
+
+
+def sheet(derivation: Derivation) -> Sheet:
+    """What a reader needs of a page, in Unicode; sections without a row are left out."""
+    inputs = [(unicode_name(each.name), _kind(each)) for each in derivation.inputs]
+    inputs += [(unicode_name(each.name), _integer(each)) for each in derivation.statics]
+    sizes = [(unicode_name(p.name), text(body)) for p, body in derivation.extents.items()]
+    given = [(text(each.left), text(each.right)) for each in derivation.context.hypotheses]
+    forward = _definitions(derivation, derivation.outputs)
+    closed = derivation.gradients.values()
+    backward = _definitions(derivation, [t for each in closed for t in tensors(each.body)])
+    gradients = [each for each in backward if each not in forward]
+    gradients += [(f"∂L/∂{_entry(each)}", text(each.body, each.indices)) for each in closed]
+    sections = (
+        Section("Inputs", tuple(inputs)),
+        Section("Outputs", tuple(_output(derivation, each) for each in derivation.outputs)),
+        Section("Sizes", tuple(sizes), "="),
+        Section("Given", tuple(given), "="),
+        Section("Forward", tuple(forward), "="),
+        Section("Gradients", tuple(gradients), "="),
+    )
+    return Sheet(
+        derivation.title or derivation.name,
+        derivation.summary,
+        tuple(each for each in sections if each.rows),
+    )
+
+
+def _definitions(derivation: Derivation, needed: Iterable[Tensor]) -> list[tuple[str, str]]:
+    """What defines these tensors and those that they are defined through, in the page's order."""
+    definitions = derivation.context.definitions
+    wanted: set[Tensor] = set()
+    stack = list(needed)
+    while stack:
+        tensor = stack.pop()
+        if tensor in definitions and tensor not in wanted:
+            wanted.add(tensor)
+            stack.extend(tensors(definitions[tensor].body))
+    return [_definition(each) for tensor, each in definitions.items() if tensor in wanted]
+
+
+def _definition(definition: Definition) -> tuple[str, str]:
+    entry = Entry(definition.tensor, tuple(map(Affine.of, definition.indices)))
+    return text(entry), text(definition.body, definition.indices)
+
+
+def _entry(form: ClosedForm) -> str:
+    return text(Entry(form.variable, tuple(map(Affine.of, form.indices))))
+
+
+def _output(derivation: Derivation, output: Tensor) -> tuple[str, str]:
+    cotangent = derivation.cotangents.get(output)
+    kind = _shape(output)
+    if cotangent is not None and derivation.gradients:
+        kind += f"; ∂L/∂{unicode_name(output.name)} is {unicode_name(cotangent.name)}"
+    return unicode_name(output.name), kind
+
+
+def _kind(tensor: Tensor) -> str:
+    return ", ".join(part for part in (_shape(tensor), _domain(tensor.domain)) if part)
+
+
+def _shape(tensor: Tensor) -> str:
+    return " × ".join(text(number(extent)) for extent in tensor.extents) or "a number"
+
+
+def _integer(parameter: Parameter) -> str:
+    return f"an integer, ≥ {parameter.minimum}"
+
+
+def _domain(domain: Domain) -> str:
+    parts: list[str] = []
+    if domain.values:
+        parts.append(f"each one of {_listed(domain.values)}")
+    elif domain.integer:
+        parts.append("integers")
+    if domain.lower is not None and not domain.values:
+        parts.append(f"{'>' if domain.strict_lower else '≥'} {text(rational(domain.lower))}")
+    if domain.upper is not None and not domain.values:
+        parts.append(f"{'<' if domain.strict_upper else '≤'} {text(rational(domain.upper))}")
+    if domain.excluded:
+        parts.append(f"not {_listed(domain.excluded)}")
+    return ", ".join(parts)
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(str(value).replace("-", "−") for value in values)

@@ -26,6 +26,7 @@ from derivcheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from derivcheck.checker import Checked, Judged
+    from derivcheck.showing import Sheet
 
 PLAIN_WIDTH = 100
 _TAB = "    "
@@ -244,6 +245,27 @@ def print_page(out: Console, markdown: str) -> None:
     from rich.markdown import Markdown
 
     out.print(Markdown(markdown))
+
+
+def show_sheet(out: Console, sheet: Sheet) -> None:
+    """A derivation's sheet: columns aligned, long formulas continued below themselves.
+
+    Where there is no terminal every row is one line.
+    """
+    out.print(Text(printable(sheet.title), "bold"), soft_wrap=True)
+    if sheet.sentence:
+        shown = _wrapped(sheet.sentence, 0, out.width) if out.is_terminal else sheet.sentence
+        out.print(shown, soft_wrap=True)
+    for section in sheet.sections:
+        out.print()
+        out.print(Text(section.heading, "bold blue"))
+        left_cells = max(cell_len(left) for left, _ in section.rows)
+        for left, right in section.rows:
+            row = Text(f"  {printable(left)}{' ' * (left_cells - cell_len(left))} ", "cyan")
+            row.append(f"{section.sign} ", "dim")
+            shown = _wrapped(right, cell_len(row.plain), out.width) if out.is_terminal else right
+            row.append(shown, "not bold default")
+            out.print(row, soft_wrap=True)
 
 
 class Working:

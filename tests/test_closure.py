@@ -36,6 +36,7 @@ def test_commands_are_those_of_the_specification():
     }
     assert options_of("check") == {"--format", "--strict", "--seed"}
     assert options_of("show") == {"--as"}
+    assert options_of("list") == {"--tag"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
