@@ -18,6 +18,7 @@ from derivcheck.expression import (
     ONE,
     Affine,
     Definition,
+    Delta,
     Expression,
     Index,
     Positive,
@@ -178,6 +179,35 @@ def test_one_mask_serves_both_directions() -> None:
     text = load(program, "numpy").source
     assert "~" not in text
     assert "v_bar = np.where(v > 0, Y_bar, np.exp(np.minimum(v, 0)) * Y_bar)" in text
+
+
+PLACE = Index("p", Affine.of(2), 9)
+
+
+def laid(place: int, value: Expression) -> Expression:
+    return multiply(Delta(Affine.of(PLACE), Affine.of(place)), value)
+
+
+def test_terms_for_each_place_of_an_axis_are_stacked() -> None:
+    body = add(laid(1, power(v, 2)), laid(0, v), laid(1, v))
+    text = load(lower(single(body, ROW, PLACE)), "numpy").source
+    assert "    Y = np.stack([v, v**2 + v], axis=1)" in text
+    check(body, ROW, PLACE)
+    check(body, PLACE, ROW)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        add(laid(0, v), power(v, 2)),
+        add(laid(0, v), laid(0, power(v, 2))),
+        add(laid(0, v), laid(1, ONE)),
+    ],
+    ids=["a term everywhere", "a place without a term", "layers of two shapes"],
+)
+def test_what_does_not_fill_an_axis_is_masked(body: Expression) -> None:
+    assert "stack" not in load(lower(single(body, ROW, PLACE)), "numpy").source
+    check(body, ROW, PLACE)
 
 
 def test_no_choice_without_two_sides() -> None:

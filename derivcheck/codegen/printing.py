@@ -40,6 +40,7 @@ from derivcheck.lowering.array import (
     Reduce,
     Size,
     Softmax,
+    Stack,
     Take,
     Total,
     Unfold,
@@ -125,6 +126,10 @@ class Printer:
                 return self._unfold(array)
             case Fold():
                 return contractions.fold(array, self)
+            case Stack(axes, axis, layers):
+                order = tuple(index for index in axes if index != axis)
+                parts = ", ".join(self.transposed(layer, order).text for layer in layers)
+                return call(f"{self.np}.stack", f"[{parts}]", f"axis={axes.index(axis)}")
             case Arrange():
                 return self._arrange(array)
 

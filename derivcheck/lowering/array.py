@@ -196,6 +196,15 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
+class Stack:
+    """Layers laid side by side along `axis`, one for each of its places, all with one set of axes."""
+
+    axes: Axes
+    axis: Index
+    layers: tuple[Array, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Arrange:
     """The operand with its axes in this order, repeated along those it lacks."""
 
@@ -223,6 +232,7 @@ Array: TypeAlias = (
     | Take
     | Unfold
     | Fold
+    | Stack
     | Arrange
 )
 
@@ -240,7 +250,7 @@ def operands(array: Array) -> tuple[Array, ...]:
             return (operand,)
         case Compare(_, _, left, right) | Contract(_, left, right):
             return (left, right)
-        case Every(_, parts):
+        case Every(_, parts) | Stack(_, _, parts):
             return parts
         case Where(_, mask, value, otherwise):
             return (mask, value) if otherwise is None else (mask, value, otherwise)
@@ -281,6 +291,8 @@ def replace_operands(array: Array, new: Callable[[Array], Array]) -> Array:
             return Contract(axes, new(left), new(right))
         case Every(axes, parts):
             return Every(axes, tuple(map(new, parts)))
+        case Stack(axes, axis, parts):
+            return Stack(axes, axis, tuple(map(new, parts)))
         case Where(axes, mask, value, otherwise):
             other = None if otherwise is None else new(otherwise)
             return Where(axes, new(mask), new(value), other)

@@ -1,11 +1,25 @@
-"""Sums that choose: m·a + (1 − m)·b is a where the mask m holds, and b elsewhere."""
+"""Sums that choose: m·a + (1 − m)·b is a where the mask m holds, and b elsewhere.
+
+And sums that stack: Σ_q [p = q]·a_q is a_p.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from derivcheck.expression import MINUS_ONE, ONE, Expression, Rational, multiply
+from derivcheck.expression import (
+    MINUS_ONE,
+    ONE,
+    Affine,
+    Delta,
+    Expression,
+    Index,
+    Rational,
+    add,
+    multiply,
+    substitute,
+)
 from derivcheck.lowering.rewriting import factors_of, is_mask, negated
 
 
@@ -45,6 +59,42 @@ def two_sided(terms: Sequence[Expression]) -> Choice | None:
                 otherwise.append(opposite)
         if value and otherwise:
             return Choice(mask, tuple(value), tuple(otherwise), tuple(rest))
+    return None
+
+
+def layers(terms: Sequence[Expression]) -> tuple[Index, tuple[Expression, ...]] | None:
+    """An axis of known length, and what a sum is at each of its places.
+
+    Every term has a factor [p = q] with a number q, and every place of the axis has a term.
+    """
+    for axis in _selected(terms[0]):
+        places = [_place(term, axis) for term in terms]
+        if axis.extent.constant is None or set(places) != set(range(axis.extent.constant)):
+            continue
+        return axis, tuple(
+            add(
+                *(
+                    substitute(term, {axis: Affine.of(place)})
+                    for term, at in zip(terms, places, strict=True)
+                    if at == place
+                )
+            )
+            for place in range(axis.extent.constant)
+        )
+    return None
+
+
+def _selected(term: Expression) -> list[Index]:
+    """The indices that the term holds at one place."""
+    deltas = [factor for factor in factors_of(term) if isinstance(factor, Delta)]
+    return [side.index for delta in deltas for side in (delta.left, delta.right) if side.index]
+
+
+def _place(term: Expression, axis: Index) -> int | None:
+    for factor in factors_of(term):
+        if isinstance(factor, Delta) and Affine.of(axis) in (factor.left, factor.right):
+            other = factor.right if factor.left == Affine.of(axis) else factor.left
+            return other.constant
     return None
 
 

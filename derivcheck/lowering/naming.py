@@ -20,6 +20,7 @@ from derivcheck.lowering.array import (
     Ratio,
     Reduce,
     Softmax,
+    Stack,
     Take,
     Total,
     Unfold,
@@ -170,6 +171,8 @@ def _suffix(array: Array) -> str:
             return "taken"
         case Fold():
             return "folded"
+        case Stack():
+            return "stack"
         case Where():
             return "masked"
         case Ratio() | Contract():

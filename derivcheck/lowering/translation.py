@@ -44,13 +44,14 @@ from derivcheck.lowering.array import (
     Raised,
     Size,
     Softmax,
+    Stack,
     Take,
     Unfold,
     Variable,
     is_number,
 )
 from derivcheck.lowering.bounds import surely_nonnegative
-from derivcheck.lowering.cases import two_sided
+from derivcheck.lowering.cases import layers, two_sided
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
 from derivcheck.lowering.stable import Exponentials, exponentials, matching
 from derivcheck.lowering.windows import axis_of, foldable, is_plain, window_of
@@ -177,6 +178,9 @@ class Translation:
     # --- sums and products ----------------------------------------------------------------------
 
     def _add(self, terms: Sequence[Expression], scope: Axes, under: Array | None) -> Array:
+        stack = self._stack(terms, scope, under)
+        if stack is not None:
+            return stack
         choice = two_sided(terms)
         if choice is not None:
             mask = self.mask(choice.mask, scope, under)
@@ -200,6 +204,17 @@ class Translation:
                 pending.remove(partner)
                 found.append(self._softmax(partner, inside, over, scope, True, under))
         return building.add(scope, [*found, *(self.array(t, scope, under) for t in pending)])
+
+    def _stack(self, terms: Sequence[Expression], scope: Axes, under: Array | None) -> Array | None:
+        layered = layers(terms)
+        if layered is None:
+            return None
+        axis, sides = layered
+        arrays = [self.array(side, scope, under) for side in sides]
+        axes = building.joined(scope, *(array.axes for array in arrays))
+        if any(set(array.axes) != set(axes) for array in arrays):
+            return None
+        return Stack(building.joined(scope, axes, (axis,)), axis, tuple(arrays))
 
     def _multiply(self, factors: Sequence[Expression], scope: Axes, under: Array | None) -> Array:
         masks = [factor for factor in factors if is_mask(factor)]
