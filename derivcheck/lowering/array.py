@@ -197,7 +197,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Layers laid side by side along `axis`, one for each of its places, all with one set of axes."""
+    """Layers side by side along `axis`, one for each of its places, all with one set of axes."""
 
     axes: Axes
     axis: Index
