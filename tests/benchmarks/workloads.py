@@ -1,0 +1,123 @@
+"""What is measured: a page at the sizes of small real training, with arrays in its domain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from derivcheck import load
+from derivcheck.derivation import Derivation
+from derivcheck.expression import Context, Domain, Parameter, Tensor, tensors
+from derivcheck.lowering import Program
+from derivcheck.notation import identifier
+from derivcheck.witnesses.array_trial import cotangent_of
+from derivcheck.witnesses.extents import complete_extents, shape
+from derivcheck.witnesses.trial import sample
+
+IMAGES = {"N": 32, "C": 16, "F": 32, "H": 32, "W": 32, "R": 3, "Q": 3, "G": 4, "u": 1, "p": 1}
+SEQUENCES = {"N": 32, "B": 32, "S": 64, "T": 64, "D": 64, "E": 64, "M": 256}
+ROWS = {"S": 128, "N": 256, "M": 256, "K": 256, "H": 256, "R": 128}
+VECTORS = {"N": 65536, "S": 65536, "R": 65536, "K": 256, "t": 3}
+OTHERWISE = 4
+"""Extents by their names, for pages with an input of four axes, of three, of two, and of one."""
+
+SMALL = {name: 5 + place % 3 for place, name in enumerate("NCFHWRQGSTBDEMK")} | {"u": 2, "p": 1}
+PAGES = {
+    "linear": {"S": 128},
+    "softmax_cross_entropy": {"S": 128},
+    "layernorm": {"S": 128},
+    "lstm_cell": {"S": 64},
+    "bilinear": {"K": 64, "N": 64},
+    "moving_average": {"N": 256},
+}
+"""What a page has of its own."""
+
+SCALE = 0.1
+"""Standard deviation of entries: with more, gates saturate and products are subnormal numbers."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Arrays for one page: inputs in its order, a cotangent for each output, statics by keyword."""
+
+    page: str
+    program: Program
+    sizes: str
+    inputs: tuple[Any, ...]
+    cotangents: tuple[Any, ...]
+    statics: dict[str, int]
+    differentiated: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.page} at {self.sizes}"
+
+    def at(self, dtype: str) -> Workload:
+        inputs, cotangents = (
+            tuple(np.asarray(array, dtype) for array in arrays)
+            for arrays in (self.inputs, self.cotangents)
+        )
+        return replace(self, inputs=inputs, cotangents=cotangents)
+
+
+@cache
+def workload(page: str, *, small: bool = False, **sizes: int) -> Workload:
+    """The page at its sizes, `sizes` taking precedence, in float64; always the same arrays."""
+    loaded = load(page)
+    derivation = loaded.derivation
+    extents = _extents(derivation, {**_family(derivation, small), **sizes})
+    generator = np.random.default_rng(20)
+    arrays = _arrays(derivation, extents, generator)
+    chosen = [p for p in extents if p not in derivation.extents]
+    return Workload(
+        page,
+        loaded.program,
+        " ".join(f"{identifier(p.name)}={extents[p]}" for p in chosen),
+        tuple(arrays[tensor] for tensor in derivation.inputs),
+        tuple(arrays[cotangent_of(derivation, output)] for output in derivation.outputs),
+        {identifier(p.name): extents[p] for p in derivation.statics},
+        tuple(n for n, t in enumerate(derivation.inputs) if t in derivation.gradients),
+    )
+
+
+def _family(derivation: Derivation, small: bool) -> dict[str, int]:
+    if small:
+        return SMALL
+    rank = max(tensor.rank for tensor in derivation.inputs)
+    table = {0: VECTORS, 1: VECTORS, 2: ROWS, 3: SEQUENCES}.get(rank, IMAGES)
+    if rank == 3 and any(p.name == "u" for p in derivation.statics):
+        table = IMAGES
+    return {**table, **PAGES.get(derivation.name, {})}
+
+
+def _extents(derivation: Derivation, sizes: dict[str, int]) -> dict[Parameter, int]:
+    found: dict[Parameter, None] = dict.fromkeys(derivation.statics)
+    for tensor in (*derivation.inputs, *derivation.outputs):
+        for extent in tensor.extents:
+            found.update(dict.fromkeys(a for a in extent.atoms() if isinstance(a, Parameter)))
+    chosen = {p: sizes.get(p.name, OTHERWISE) for p in found}
+    complete = complete_extents(chosen, derivation.extents, derivation.context.hypotheses)
+    assert complete is not None, (derivation.name, chosen)
+    return complete
+
+
+def _arrays(
+    derivation: Derivation, extents: dict[Parameter, int], generator: np.random.Generator
+) -> dict[Tensor, Any]:
+    """Exact sampling where a domain or a hypothesis asks for it, normal numbers elsewhere."""
+    cotangents = [cotangent_of(derivation, output) for output in derivation.outputs]
+    context = derivation.context
+    tied = {t for h in context.hypotheses for side in (h.left, h.right) for t in tensors(side)}
+    anywhere = (Domain(), Domain(declared=True))
+    special = [t for t in derivation.inputs if t in tied or t.symmetric or t.domain not in anywhere]
+    point = sample(special, extents, Context(hypotheses=context.hypotheses), generator)
+    assert point is not None, derivation.name
+    found: dict[Tensor, Any] = dict(point.values)
+    for tensor in (*derivation.inputs, *cotangents):
+        if tensor not in found:
+            size = shape(tensor, extents)
+            scale = SCALE if size else 1.0
+            found[tensor] = scale * generator.standard_normal(size)
+    return found
