@@ -59,7 +59,9 @@ class _Points:
     seed: int
     definitions: Mapping[Parameter, Expression]
 
-    def enclosed(self, link: Link, reading: Reading, points: int = 2) -> Evidence:
+    def enclosed(
+        self, link: Link, reading: Reading, points: int = 2, *, generic: bool = False
+    ) -> Evidence:
         return ball_evidence(
             reading,
             "=" if link.relation == r"\ne" else link.relation,
@@ -68,6 +70,7 @@ class _Points:
             definitions=self.definitions,
             seed=self.seed,
             points=points,
+            generic=generic,
         )
 
     def refuted(self, link: Link, reading: Reading) -> Refutation | None:
@@ -243,7 +246,7 @@ def _undecided(link: Link, proof: Proof, points: _Points) -> Judgement:
             f"it is proved only where {declaration}, which nothing declares",
             help=f"declare {declaration}",
         )
-    evidence = points.enclosed(link, link.readings[0], 5)
+    evidence = points.enclosed(link, link.readings[0], 5, generic=True)
     difference = text(proof.difference) if proof.difference is not None else ""
     if evidence.outcome is Outcome.MET and link.relation == "=":
         return Judgement(

@@ -18,6 +18,7 @@ from derivcheck.refutation.natural import (
     natural_domain,
     natural_function,
     undeclared,
+    unrestricted,
 )
 from derivcheck.refutation.printing import counterexample
 from derivcheck.refutation.search import Budget, Contest, Separation, separation
@@ -77,6 +78,11 @@ def refute(
             domains = dict.fromkeys(loose, NONNEGATIVE)
     if found is None:
         found = separation(contest, [seed, 0], Budget(budget))
+        if found is None:
+            # Logarithms of many entries have a value at few points of the whole line.
+            inside = Budget(max(budget // 4, 1))
+            domains = dict.fromkeys(unrestricted(contest), FRACTION)
+            found = separation(contest, [seed, 5], inside, domains) if domains else None
         if found is None:
             return None
         if loose:

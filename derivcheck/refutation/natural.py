@@ -46,6 +46,11 @@ def undeclared(contest: Contest) -> tuple[Tensor, ...]:
     return tuple(t for t in contest.inputs if not t.domain.declared)
 
 
+def unrestricted(contest: Contest) -> tuple[Tensor, ...]:
+    """The inputs that are declared to be any real numbers."""
+    return tuple(t for t in contest.inputs if t.domain == Domain(declared=True))
+
+
 def natural_domain(contest: Contest, tensors: Sequence[Tensor], seed: int, budget: int) -> str:
     """The first natural domain on which the link holds at every point tried, or ''."""
     for natural in _NATURAL:

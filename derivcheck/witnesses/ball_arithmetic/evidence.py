@@ -37,6 +37,7 @@ def ball_evidence(
     definitions: Mapping[Parameter, Expression] = NO_EXTENTS,
     seed: int = 0,
     points: int = 2,
+    generic: bool = False,
     budget: int = DEFAULT_BUDGET,
 ) -> Evidence:
     r"""What balls say of a relation at up to `points` random points of the declared domain.
@@ -44,7 +45,8 @@ def ball_evidence(
     MET: at least one point had both sides defined, and wherever they were the sides enclose each
     other within `TIGHT` (an inequality, a `\ne` or a decimal certainly held). FAILED: somewhere the
     relation certainly fails. INCONCLUSIVE: no point was found, or none that decides. `error` is the
-    largest relative distance that the enclosures leave open.
+    largest relative distance that the enclosures leave open. With `generic` only points at generic
+    extents count: at the smallest ones much is equal that is not elsewhere.
     """
     sides = Sides(reading, off_kinks=off_kinks, tolerance=tolerance, definitions=definitions)
     generator = numpy.random.default_rng([seed, 1])
@@ -52,8 +54,9 @@ def ball_evidence(
     sizes = generic_extents(
         sides.parameters, sides.inputs, generator, definitions, context.hypotheses, count=points
     )
-    # Where the generic sizes leave the domain empty, the smallest may not.
-    sizes += small_extents(sides.parameters, definitions, context.hypotheses, limit=2)
+    if not generic:
+        # Where the generic sizes leave the domain empty, the smallest may not.
+        sizes += small_extents(sides.parameters, definitions, context.hypotheses, limit=2)
     if not sizes:
         return Evidence(WITNESS, Outcome.INCONCLUSIVE, note="no extents meet the hypotheses")
     reasons: dict[str, None] = {}
