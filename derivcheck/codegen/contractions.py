@@ -1,13 +1,14 @@
-"""Contractions as `@`, `vdot`, `tensordot` or `einsum`; convolutions where JAX has them."""
+"""Contractions as `@`, `vdot`, `tensordot` or `einsum`, and as convolutions where they are ones."""
 
 from __future__ import annotations
 
 from string import ascii_lowercase
 from typing import Protocol
 
+from derivcheck.codegen import convolutions
 from derivcheck.codegen.text import ATOM, PRODUCT, UNARY, Code, call, tuple_text
 from derivcheck.expression import Affine, Index
-from derivcheck.lowering.array import Array, Axes, Contract, Fold, Unfold, Variable
+from derivcheck.lowering.array import Array, Axes, Contract, Fold, Variable
 
 
 class Operands(Protocol):
@@ -23,10 +24,9 @@ class Operands(Protocol):
 
 
 def contract(array: Contract, printer: Operands) -> Code:
-    if printer.backend == "jax":
-        convolution = _correlation(array, printer)
-        if convolution is not None:
-            return convolution
+    convolution = convolutions.of_contraction(array, printer)
+    if convolution is not None:
+        return convolution
     left, right = array.left, array.right
     shared = [index for index in left.axes if index in right.axes]
     gone = tuple(index for index in shared if index not in array.axes)
@@ -101,134 +101,25 @@ def _einsum(array: Contract, left: Array, right: Array, printer: Operands) -> Co
     return call(f"{printer.np}.einsum", subscripts, *operands)
 
 
-# --- convolutions -------------------------------------------------------------------------------
-
-_SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
-
-
-def _correlation(array: Contract, printer: Operands) -> Code | None:
-    """A window contracted with a kernel, either along its offsets or along its positions."""
-    source, kernel = array.left, array.right
-    if not isinstance(source, Unfold):
-        source, kernel = kernel, source
-    if not isinstance(source, Unfold) or len(source.windows) not in _SPATIAL:
-        return None
-    spatial = _SPATIAL[len(source.windows)]
-    gone = {i for i in source.axes if i in kernel.axes and i not in array.axes}
-    labels: dict[Index, str] = {}
-    strides: list[str] = []
-    dilations: list[str] = []
-    paddings: list[str] = []
-    for letter, window in zip(spatial, source.windows, strict=True):
-        along_offset = window.offset in gone and window.position in array.axes
-        along_position = window.position in gone and window.offset in array.axes
-        kept, summed = window.position, window.offset
-        stride, dilation = window.stride, window.dilation
-        if along_position:
-            kept, summed, stride, dilation = summed, kept, dilation, stride
-        if not (along_offset or along_position) or kept in kernel.axes:
-            return None
-        labels |= {window.axis: letter, kept: letter, summed: letter}
-        strides.append(printer.size(stride).text)
-        dilations.append(printer.size(dilation).text)
-        low = printer.size(window.padding).text
-        reach = stride * (Affine.of(kept.extent) - 1) + dilation * (Affine.of(summed.extent) - 1)
-        high = printer.size(reach + 1 - window.padding - window.axis.extent).text
-        paddings.append(f"({low}, {high})")
-    plain = [index for index in source.source.axes if index not in labels]
-    batch = [index for index in plain if index not in kernel.axes]
-    features = [index for index in plain if index in gone]
-    outputs = [index for index in kernel.axes if index not in labels and index not in gone]
-    if not len(batch) == len(features) == len(outputs) == 1 or len(plain) != 2:
-        return None
-    numbers = (
-        "".join(labels.get(i) or ("N" if i in batch else "C") for i in source.source.axes),
-        "".join(labels.get(i) or ("O" if i in outputs else "I") for i in kernel.axes),
-        "".join(labels.get(i) or ("N" if i in batch else "C") for i in array.axes),
-    )
-    return _convolution(
-        source.source.name,
-        printer.code(kernel).text,
-        f"window_strides={tuple_text(strides)}",
-        f"padding={tuple_text(paddings)}",
-        *([f"rhs_dilation={tuple_text(dilations)}"] if set(dilations) != {"1"} else []),
-        numbers=numbers,
-    )
-
-
 def fold(array: Fold, printer: Operands) -> Code:
-    if printer.backend == "jax":
-        convolution = _transposed_convolution(array, printer)
-        if convolution is not None:
-            return convolution
-    positions = {window.axis: window.position for window in array.windows}
-    places = tuple(positions.get(index, index) for index in array.axes)
-    order = (*places, *(window.offset for window in array.windows))
+    convolution = convolutions.of_fold(array, printer)
+    if convolution is not None:
+        return convolution
     windows = array.windows
-    return call(
-        "fold",
+    positions = {window.axis: window.position for window in windows}
+    places = tuple(positions.get(index, index) for index in array.axes)
+    order = (*places, *(window.offset for window in windows))
+    arguments = [
         printer.transposed(array.operand, order).text,
         f"axes={tuple_text([str(array.axes.index(w.axis)) for w in windows])}",
         f"sizes={_sizes(printer, [w.axis.extent for w in windows])}",
         f"strides={_sizes(printer, [w.stride for w in windows])}",
         f"paddings={_sizes(printer, [w.padding for w in windows])}",
-    )
-
-
-def _transposed_convolution(array: Fold, printer: Operands) -> Code | None:
-    """Σ over output features and positions of Ȳ[u] K[i + p − t·u]: the kernel turned round."""
-    operand = array.operand
-    if not isinstance(operand, Contract) or len(array.windows) not in _SPATIAL:
-        return None
-    incoming, kernel = operand.left, operand.right
-    positions = [window.position for window in array.windows]
-    offsets = [window.offset for window in array.windows]
-    if positions[0] in kernel.axes:
-        incoming, kernel = kernel, incoming
-    if not set(positions) <= set(incoming.axes) or not set(offsets) <= set(kernel.axes):
-        return None
-    if set(positions) & set(kernel.axes) or set(offsets) & set(incoming.axes):
-        return None
-    labels: dict[Index, str] = {}
-    for letter, window in zip(_SPATIAL[len(array.windows)], array.windows, strict=True):
-        labels |= {window.axis: letter, window.position: letter, window.offset: letter}
-    gone = [i for i in incoming.axes if i in kernel.axes and i not in operand.axes]
-    batch = [i for i in incoming.axes if i not in labels and i not in kernel.axes]
-    outputs = [i for i in kernel.axes if i not in labels and i not in incoming.axes]
-    spare = [i for i in incoming.axes if i in kernel.axes and i in operand.axes]
-    if not len(gone) == len(batch) == len(outputs) == 1 or spare:
-        return None
-    numbers = (
-        "".join(labels.get(i) or ("N" if i in batch else "C") for i in incoming.axes),
-        "".join(labels.get(i) or ("O" if i in outputs else "I") for i in kernel.axes),
-        "".join(labels.get(i) or ("N" if i in batch else "C") for i in array.axes),
-    )
-    turned = ", ".join("::-1" if index in offsets else ":" for index in kernel.axes)
-    windows = array.windows
-    # Not `lhs_dilation`: XLA's simplifier for CPUs aborts on a dilated operand under a reversed
-    # kernel (jax 0.10, 3×6 inputs, a 3×2 kernel, stride 2); one that is padded before is safe.
-    spread = call(
-        "spread",
-        printer.code(incoming).text,
-        f"axes={tuple_text([str(incoming.axes.index(w.position)) for w in windows])}",
-        f"sizes={_sizes(printer, [w.axis.extent for w in windows])}",
-        f"windows={_sizes(printer, [w.offset.extent for w in windows])}",
-        f"strides={_sizes(printer, [w.stride for w in windows])}",
-        f"paddings={_sizes(printer, [w.padding for w in windows])}",
-    )
-    return _convolution(
-        spread.text,
-        f"{printer.code(kernel).at(ATOM)}[{turned}]",
-        f"window_strides={tuple_text(['1'] * len(windows))}",
-        'padding="VALID"',
-        numbers=numbers,
-    )
+    ]
+    if any(window.dilation.constant != 1 for window in windows):
+        arguments.append(f"dilations={_sizes(printer, [w.dilation for w in windows])}")
+    return call("fold", *arguments)
 
 
 def _sizes(printer: Operands, values: list[Affine]) -> str:
     return tuple_text([printer.size(value).text for value in values])
-
-
-def _convolution(*arguments: str, numbers: tuple[str, str, str]) -> Code:
-    spelled = ", ".join(f'"{part}"' for part in numbers)
-    return call("jax.lax.conv_general_dilated", *arguments, f"dimension_numbers=({spelled})")

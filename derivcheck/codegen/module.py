@@ -282,7 +282,8 @@ class _Writer:
     def module(self, lead: Sequence[str], functions: Sequence[Sequence[str]]) -> str:
         texts = support.NUMPY if self.printer.backend == "numpy" else support.JAX
         body = "\n\n\n".join("\n".join(function) for function in functions)
-        helpers = [t.strip("\n") for name, t in texts.items() if re.search(rf"\b{name}\(", body)]
+        called = _called(body, texts)
+        helpers = [text.strip("\n") for name, text in texts.items() if name in called]
         whole = "\n\n\n".join((*helpers, body))
         used = _words(whole.split("\n"))
         imports = [line for word, line in _IMPORTS if word in used]
@@ -313,6 +314,17 @@ def _ingredients(extent: Extent) -> tuple[Parameter, ...]:
     atoms = (*extent.slope.atoms(), *extent.rest.atoms())
     known = tuple(atom for atom in atoms if isinstance(atom, Parameter))
     return known if extent.formula is None else (*known, *parameters(extent.formula))
+
+
+def _called(code: str, texts: Mapping[str, str]) -> set[str]:
+    """The names of the functions that the code needs, with those that they need themselves."""
+    found: set[str] = set()
+    pending = [code]
+    while pending:
+        new = (_words(pending.pop().split("\n")) & texts.keys()) - found
+        found |= new
+        pending.extend(texts[name] for name in new)
+    return found
 
 
 def _words(lines: Sequence[str]) -> set[str]:

@@ -50,34 +50,142 @@ def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
     return view[tuple(place)]
 ''',
     "fold": '''
-def fold(values, axes, sizes, strides, paddings):
+def fold(values, axes, sizes, strides, paddings, dilations=None):
     """Adds windows up, the adjoint of `unfold`; their offsets are the last axes of `values`."""
+    dilations = dilations or [1] * len(axes)
     offsets = values.shape[-len(axes) :]
     shape = list(values.shape[: -len(axes)])
     reaches = [stride * (shape[axis] - 1) + 1 for axis, stride in zip(axes, strides)]
-    for axis, reach, offset, padding, size in zip(axes, reaches, offsets, paddings, sizes):
-        shape[axis] = max(reach + offset - 1, padding + size)
+    for n, axis in enumerate(axes):
+        shape[axis] = max(reaches[n] + dilations[n] * (offsets[n] - 1), paddings[n] + sizes[n])
     total = np.zeros(shape, values.dtype)
     place = [slice(None)] * total.ndim
     for offset in np.ndindex(*offsets):
-        for axis, start, reach, stride in zip(axes, offset, reaches, strides):
-            place[axis] = slice(start, start + reach, stride)
+        for n, axis in enumerate(axes):
+            start = dilations[n] * offset[n]
+            place[axis] = slice(start, start + reaches[n], strides[n])
         total[tuple(place)] += values[(..., *offset)]
     for axis, padding, size in zip(axes, paddings, sizes):
         place[axis] = slice(padding, padding + size)
     return total[tuple(place)]
 ''',
+    "convolution": '''
+def convolution(x, kernel, counts, strides, paddings, dilations=None):
+    """y[n, f, t] = sum of kernel[f, c, r] * x[n, c, stride * t + dilation * r - padding].
+
+    Axes of groups follow `n` and lead `kernel`. The columns of one example stay in cache.
+    """
+    rank = len(counts)
+    windows = kernel.shape[-rank:]
+    dtype = np.result_type(x, kernel)
+    _, image, view = sliding(x.shape[1:], dtype, counts, windows, strides, paddings, dilations)
+    rows = kernel.reshape(*kernel.shape[: -rank - 1], -1)
+    columns = np.empty(view.shape, dtype)
+    flat = columns.reshape(*rows.shape[:-2], rows.shape[-1], -1)
+    y = np.empty((len(x), *rows.shape[:-1], *counts), dtype)
+    for example, result in zip(x, y.reshape(*y.shape[:-rank], -1)):
+        image[...] = example
+        columns[...] = view
+        np.matmul(rows, flat, out=result)
+    return y
+''',
+    "kernel_cotangent": '''
+def kernel_cotangent(x, y, windows, strides, paddings, dilations=None):
+    """kernel[f, c, r] = sum of y[n, f, t] * x[n, c, stride * t + dilation * r - padding].
+
+    Axes of groups follow `n` and lead the kernel.
+    """
+    rank = len(windows)
+    counts = y.shape[-rank:]
+    dtype = np.result_type(x, y)
+    _, image, view = sliding(x.shape[1:], dtype, counts, windows, strides, paddings, dilations)
+    columns = np.empty(view.shape, dtype)
+    flat = columns.reshape(*view.shape[: -2 * rank - 1], -1, np.prod(counts)).mT
+    kernel = np.zeros((*y.shape[1:-rank], flat.shape[-1]), dtype)
+    for example, cotangent in zip(x, y.reshape(*y.shape[:-rank], -1)):
+        image[...] = example
+        columns[...] = view
+        kernel += cotangent @ flat
+    return kernel.reshape(*y.shape[1:-rank], x.shape[-rank - 1], *windows)
+''',
+    "transposed_convolution": '''
+def transposed_convolution(y, kernel, sizes, strides, paddings, dilations=None):
+    """x[n, c, stride * t + dilation * r - padding] = sum of kernel[f, c, r] * y[n, f, t].
+
+    The adjoint of `convolution` by its first argument; axes of groups as there.
+    """
+    rank = len(sizes)
+    counts, windows = y.shape[-rank:], kernel.shape[-rank:]
+    shape = (*y.shape[1 : -rank - 1], kernel.shape[-rank - 1], *sizes)
+    dtype = np.result_type(y, kernel)
+    padded, image, view = sliding(shape, dtype, counts, windows, strides, paddings, dilations)
+    rows = kernel.reshape(*kernel.shape[: -rank - 1], -1).mT
+    columns = np.empty(view.shape, dtype)
+    flat = columns.reshape(*rows.shape[:-1], -1)
+    stops = (slice(None),) * rank
+    x = np.empty((len(y), *shape), dtype)
+    for cotangent, result in zip(y.reshape(*y.shape[:-rank], -1), x):
+        np.matmul(rows, cotangent, out=flat)
+        padded[...] = 0
+        for place in np.ndindex(*windows):
+            view[(..., *place, *stops)] += columns[(..., *place, *stops)]
+        result[...] = image
+    return x
+''',
+    "sliding": '''
+def sliding(shape, dtype, counts, windows, strides, paddings, dilations=None):
+    """Zeros with a place inside for an array of `shape`, that place, and the windows over it.
+
+    Both are views; the last axes become offsets and positions, in this order, and along one axis
+    a window is array[stride * position + dilation * offset - padding].
+    """
+    rank = len(counts)
+    dilations = dilations or [1] * rank
+    lows = [max(padding, 0) for padding in paddings]
+    starts = [max(-padding, 0) for padding in paddings]
+    spans = [dilation * (window - 1) + 1 for dilation, window in zip(dilations, windows)]
+    reaches = [stride * (count - 1) + 1 for stride, count in zip(strides, counts)]
+    ends = [start + reach + span - 1 for start, reach, span in zip(starts, reaches, spans)]
+    sizes = [max(low + size, end) for low, size, end in zip(lows, shape[-rank:], ends)]
+    padded = np.zeros((*shape[:-rank], *sizes), dtype)
+    image = padded[(..., *(slice(low, low + size) for low, size in zip(lows, shape[-rank:])))]
+    view = sliding_window_view(padded, spans, tuple(range(-rank, 0)), writeable=True)
+    positions = (slice(a, a + n, stride) for a, n, stride in zip(starts, reaches, strides))
+    view = view[(..., *positions, *(slice(None, None, dilation) for dilation in dilations))]
+    return padded, image, np.moveaxis(view, range(-rank, 0), range(-2 * rank, -rank))
+''',
 }
 
 JAX = {
-    "spread": '''
-def spread(y, axes, sizes, windows, strides, paddings):
-    """`y` with zeros between and around its entries: a plain convolution then folds its windows."""
-    pads = [(0, 0, 0)] * y.ndim
-    for axis, size, window, stride, padding in zip(axes, sizes, windows, strides, paddings):
-        reach = stride * (y.shape[axis] - 1)
-        pads[axis] = (window - padding - 1, size + padding - reach - 1, stride - 1)
-    return jax.lax.pad(y, jnp.zeros_like(y, shape=()), pads)
+    "transposed_convolution": '''
+def transposed_convolution(y, kernel, sizes, strides, paddings, dilations=None, **numbers):
+    """The adjoint of a convolution by its image: `y` spread by the strides, the kernel turned."""
+    dilations = dilations or [1] * len(sizes)
+    labels = jax.lax.conv_dimension_numbers(y.shape, kernel.shape, **numbers)
+    pads = []
+    for n, (axis, other) in enumerate(zip(labels.lhs_spec[2:], labels.rhs_spec[2:])):
+        low = dilations[n] * (kernel.shape[other] - 1) - paddings[n]
+        pads.append((low, sizes[n] + paddings[n] - strides[n] * (y.shape[axis] - 1) - 1))
+        if strides[n] == kernel.shape[other] > 1 and pads[n] == (0, 0):
+            # XLA for CPUs may abort where a kernel as long as the stride meets no padding, while
+            # another axis has more places than stops (jax 0.10): spread beforehand it is safe.
+            spread = [(0, 0, strides[n] - 1 if each == axis else 0) for each in range(y.ndim)]
+            y = jax.lax.pad(y, jnp.zeros_like(y, shape=()), spread)
+            strides = (*strides[:n], 1, *strides[n + 1 :])
+    return jax.lax.conv_general_dilated(
+        y,
+        jax.lax.rev(kernel, labels.rhs_spec[2:]),
+        window_strides=[1] * len(sizes),
+        padding=pads,
+        lhs_dilation=strides,
+        rhs_dilation=dilations,
+        dimension_numbers=labels,
+    )
+''',
+    "grouped": '''
+def grouped(operation, *operands, in_axes, out_axes, **options):
+    """The operation at each place along one axis of the operands and of the result."""
+    return jax.vmap(partial(operation, **options), in_axes, out_axes)(*operands)
 ''',
     "unfold": '''
 def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
@@ -96,21 +204,18 @@ def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
     return x
 ''',
     "fold": '''
-def fold(values, axes, sizes, strides, paddings):
+def fold(values, axes, sizes, strides, paddings, dilations=None):
     """Adds windows up, the adjoint of `unfold`; their offsets are the last axes of `values`."""
-    offsets = values.shape[-len(axes) :]
-    shape = list(values.shape[: -len(axes)])
-    reaches = [stride * (shape[axis] - 1) + 1 for axis, stride in zip(axes, strides)]
-    for axis, reach, offset, padding, size in zip(axes, reaches, offsets, paddings, sizes):
-        shape[axis] = max(reach + offset - 1, padding + size)
-    total = jnp.zeros(shape, values.dtype)
-    place = [slice(None)] * total.ndim
-    for offset in np.ndindex(*offsets):
-        for axis, start, reach, stride in zip(axes, offset, reaches, strides):
-            place[axis] = slice(start, start + reach, stride)
-        total = total.at[tuple(place)].add(values[(..., *offset)])
-    for axis, padding, size in zip(axes, paddings, sizes):
-        place[axis] = slice(padding, padding + size)
-    return total[tuple(place)]
+    dilations = dilations or [1] * len(axes)
+    total = 0
+    for offset in np.ndindex(*values.shape[-len(axes) :]):
+        part = values[(..., *offset)]
+        pads = [(0, 0, 0)] * part.ndim
+        for n, axis in enumerate(axes):
+            low = dilations[n] * offset[n] - paddings[n]
+            reach = strides[n] * (part.shape[axis] - 1) + 1
+            pads[axis] = (low, sizes[n] - low - reach, strides[n] - 1)
+        total = total + jax.lax.pad(part, jnp.zeros_like(part, shape=()), pads)
+    return total
 ''',
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WIDTH = 100
 INDENT = "    "
@@ -21,13 +21,18 @@ _HUGGED = re.compile(r"-?[A-Za-z_][\w.]*|[\d.]+")
 
 @dataclass(frozen=True)
 class Code:
-    """An expression's text; `call` has the head and arguments where it is one call, `terms` the
-    signed terms of a sum."""
+    """An expression's text; `call` has the head and arguments where it is one call, and `tail` what
+    stands behind that; `terms` has the signed terms of a sum."""
 
     text: str
     level: int = ATOM
     call: tuple[str, tuple[str, ...]] | None = None
     terms: tuple[str, ...] = ()
+    tail: str = ""
+
+    def followed(self, tail: str) -> Code:
+        """This, which must be an atom, with a subscript or a method's call behind it."""
+        return replace(self, text=f"{self.text}{tail}", tail=f"{self.tail}{tail}", terms=())
 
     def at(self, level: int) -> str:
         """The text, in brackets if it binds more loosely than `level`."""
@@ -67,9 +72,9 @@ def assignment(target: str, code: Code) -> list[str]:
     head, arguments = code.call
     inside = INDENT * 2 + ", ".join(arguments)
     if fits(inside):
-        return [f"{INDENT}{target} = {head}(", inside, f"{INDENT})"]
+        return [f"{INDENT}{target} = {head}(", inside, f"{INDENT}){code.tail}"]
     broken = [line for argument in arguments for line in _argument(argument)]
-    return [f"{INDENT}{target} = {head}(", *broken, f"{INDENT})"]
+    return [f"{INDENT}{target} = {head}(", *broken, f"{INDENT}){code.tail}"]
 
 
 def _argument(text: str) -> list[str]:
