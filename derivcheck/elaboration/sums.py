@@ -8,18 +8,24 @@ from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.integers import occurs
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
+    MINUS_ONE,
     ONE,
     Affine,
+    Entry,
     Expression,
     Index,
     Maximum,
+    Multiply,
     Product,
     Sum,
     add,
+    binders,
     fresh,
     multiply,
     negate,
     negation,
+    walk,
+    within,
 )
 
 
@@ -35,9 +41,9 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
     indices = tuple(index for _, index, _ in bounds)
     match node.kind:
         case "max":
-            return Maximum(indices, where, body)
+            return _maximum(indices, where, body)
         case "min":
-            return negate(Maximum(indices, where, negate(body)))
+            return negate(_maximum(indices, where, _opposite(body)))
         case "prod":
             if where != ONE:
                 body = add(multiply(where, body), negation(where))
@@ -49,6 +55,49 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
             for index in reversed(indices):
                 body = Sum(index, body)
             return body
+
+
+def _maximum(indices: tuple[Index, ...], where: Expression, body: Expression) -> Expression:
+    """The maximum over what is in range: an entry off its axis is left out, it is no 0.
+
+    Only a subscript that is more than a letter can leave its axis. Maxima of maxima are one, so
+    that a row of a window that is off the axis altogether is left out as well.
+    """
+    if isinstance(body, Maximum) and not any(
+        index in inner.extent.indices() for inner in body.indices for index in indices
+    ):
+        indices = (*indices, *body.indices)
+        where, body = multiply(where, body.where), body.body
+    seen = _factors(where)
+    within_axes = [c for c in _in_range(body, indices) if c not in seen]
+    return Maximum(indices, multiply(where, *within_axes), body)
+
+
+def _opposite(body: Expression) -> Expression:
+    """−body, the sign of a minimum taken back."""
+    match body:
+        case Multiply((sign, Maximum() as greatest)) if sign == MINUS_ONE:
+            return greatest
+        case _:
+            return negate(body)
+
+
+def _in_range(body: Expression, indices: tuple[Index, ...]) -> tuple[Expression, ...]:
+    """Conditions that are 1 where the entries that slide with these indices are on their axes."""
+    inner = {index for node in walk(body) for index in binders(node)}
+    conditions: list[Expression] = []
+    for node in walk(body):
+        if not isinstance(node, Entry):
+            continue
+        for subscript, extent in zip(node.subscripts, node.tensor.extents, strict=True):
+            letters = set(subscript.indices())
+            if subscript.index is None and letters & set(indices) and not letters & inner:
+                conditions.extend(_factors(within(subscript, extent)))
+    return tuple(dict.fromkeys(conditions))
+
+
+def _factors(expression: Expression) -> tuple[Expression, ...]:
+    return expression.factors if isinstance(expression, Multiply) else (expression,)
 
 
 def _bound_together(reader: SideReader, node: syntax.BigOperator) -> tuple[syntax.Symbol, ...]:

@@ -50,6 +50,10 @@ class Arithmetic(Signs):
 
     _mirrored: dict[Sign, Atom] = field(default_factory=dict[Sign, Atom])
     """The atoms [−b > 0] of this session, with b."""
+    _capped: dict[Sign, list[frozenset[Atom]]] = field(
+        default_factory=dict[Sign, "list[frozenset[Atom]]"]
+    )
+    """The atoms [f_k > max f], with indicators beside which they are 0."""
 
     def of_atom(self, atom: Atom) -> NormalForm:
         return NormalForm({((self.intern(atom), 1),): 1})
@@ -200,12 +204,27 @@ class Arithmetic(Signs):
                     del merged[atom]
                     continue
             merged[atom] = total
+        for capped, caps in self._capped.items():
+            if merged.get(capped, 0) > 0 and any(
+                all(self._implied(atom, merged) for atom in cap) for cap in caps
+            ):
+                return (), 0, []
         for mirrored, base in self._mirrored.items():
             if merged.get(mirrored, 0) > 0 and merged.get(base, 0) > 0:
                 # [−b > 0] and 1 − [b > 0] differ where b = 0 only, and there the product is 0.
                 del merged[mirrored]
                 others.append(subtracted(constant(1), self.positive(self.of_atom(base))))
         return sort(merged), factor, others
+
+    def _implied(self, atom: Atom, merged: dict[Atom, Number]) -> bool:
+        """Whether an indicator of the product is 1 only where this one is."""
+        return merged.get(atom, 0) > 0 or any(
+            isinstance(atom, NonNegative)
+            and isinstance(other, NonNegative)
+            and exponent > 0
+            and nonnegative(atom.value - other.value)
+            for other, exponent in merged.items()
+        )
 
     def _settled(self, atom: Atom, merged: dict[Atom, Number]) -> bool:
         """Whether the other indicators of the product imply or exclude this one; may drop some."""

@@ -9,7 +9,7 @@ identity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -209,6 +209,14 @@ def parts(atom: Atom) -> list[Atom]:
             return [*first.atoms(), *second.atoms()]
         case _:
             return []
+
+
+def variables(atom: Atom) -> Iterator[Variable]:
+    """Every entry in an atom, inside functions too."""
+    if isinstance(atom, Variable):
+        yield atom
+    for inner in parts(atom):
+        yield from variables(inner)
 
 
 # --- text ---------------------------------------------------------------------------------------

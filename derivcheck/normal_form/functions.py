@@ -11,7 +11,6 @@ from derivcheck.normal_form.atoms import (
     Atom,
     Equal,
     Exponential,
-    Extremum,
     Monomial,
     NormalForm,
     Number,
@@ -21,7 +20,7 @@ from derivcheck.normal_form.atoms import (
     Tower,
     affine_text,
 )
-from derivcheck.normal_form.generic import Generic
+from derivcheck.normal_form.extrema import Cap, Extrema
 from derivcheck.normal_form.integers import prime_factors, solved
 from derivcheck.normal_form.linear import (
     added,
@@ -44,7 +43,7 @@ _MOST_SIGNS = 4
 
 
 @dataclass
-class Functions(Generic):
+class Functions(Extrema):
     """Every function is reduced to exp, log and Sign where that is exact; others are opaque."""
 
     def function(self, name: str, arguments: tuple[NormalForm, ...]) -> NormalForm:
@@ -229,8 +228,11 @@ class Functions(Generic):
                 tuple(f for f in m if f[0] not in indicators): c for m, c in argument.terms.items()
             }
             return self.multiply(factor, self.positive(NormalForm(rest)))
-        if any(map(self._never_exceeds, argument.terms.items())) and self._below_maximum(argument):
+        caps = self.caps(argument)
+        if frozenset() in caps:
             return constant(0)
+        if caps:
+            return self._capped_sign(argument, caps)
         if len(argument.terms) == 1:
             ((monomial, coefficient),) = argument.terms.items()
             (base, exponent), *others = monomial
@@ -246,6 +248,13 @@ class Functions(Generic):
             self.assume_off_kink(argument)
             return subtracted(constant(1), self.of_atom(Sign(scaled(argument, -1))))
         return self.of_atom(Sign(argument))
+
+    def _capped_sign(self, argument: NormalForm, caps: list[Cap]) -> NormalForm:
+        """[f_k > max f], which is 0 beside indicators that put k into the maximum's range."""
+        made = self.intern(Sign(argument))
+        assert isinstance(made, Sign)
+        self._capped[made] = caps
+        return self.of_atom(made)
 
     def assume_off_kink(self, argument: NormalForm) -> None:
         """Note that [argument > 0] was not looked at where the argument is 0."""
@@ -283,33 +292,6 @@ class Functions(Generic):
             # A division that expands a root may lay open new content.
             if not pulled:
                 return argument
-
-    def _never_exceeds(self, term: tuple[Monomial, Number]) -> bool:
-        monomial, coefficient = term
-        return coefficient < 0 and len(monomial) == 1 and isinstance(monomial[0][0], Extremum)
-
-    def _below_maximum(self, argument: NormalForm) -> bool:
-        """Whether it is f(k) − max f for some k: never positive."""
-        for monomial, coefficient in argument.terms.items():
-            if coefficient != -1 or len(monomial) != 1 or monomial[0][1] != 1:
-                continue
-            atom = monomial[0][0]
-            if isinstance(atom, Extremum) and atom.where.number == 1:
-                value = NormalForm({m: c for m, c in argument.terms.items() if m != monomial})
-                if self._instance(atom, value):
-                    return True
-        return False
-
-    def _instance(self, maximum: Extremum, value: NormalForm) -> bool:
-        """Whether value is the maximum's body at some bare indices."""
-        if len(maximum.indices) != 1:
-            return False
-        (bound,) = maximum.indices
-        return any(
-            index.extent == bound.extent
-            and self.transform(maximum.body, {bound: Affine.of(index)}) == value
-            for index in sorted(value.free, key=lambda index: (index.name, index.serial))
-        )
 
     def rectified(self, argument: NormalForm) -> NormalForm:
         """max(argument, 0), oriented: relu(−f) = relu(f) − f everywhere."""

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 
 from derivcheck.expression import Affine, Index
 from derivcheck.normal_form.atoms import (
-    Atom,
     Monomial,
     NonNegative,
     NormalForm,
     Summation,
     Variable,
     affine_text,
-    parts,
     tensor_key,
+    variables,
 )
 from derivcheck.normal_form.functions import Functions
 from derivcheck.normal_form.integers import nonnegative
@@ -77,7 +76,7 @@ class Ranges(Functions):
         """The subscript that is to be the index, if there is one."""
         found: dict[Place, None] = {}
         for atom, exponent in factors:
-            for variable in _entries(atom):
+            for variable in variables(atom):
                 direct = variable is atom and exponent > 0
                 for place in _places(variable, index, direct):
                     others = frozenset(place.rest.indices())
@@ -102,7 +101,7 @@ class Ranges(Functions):
         own = {
             guard
             for atom, _ in factors
-            for variable in _entries(atom)
+            for variable in variables(atom)
             for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True)
             for form in (self.bare_guard(subscript), self.bare_guard(extent - subscript - 1))
             for guard in form.atoms()
@@ -149,11 +148,3 @@ def _places(variable: Variable, index: Index, direct: bool) -> Iterator[Place]:
         rest = subscript - Affine.of(index) * sign
         if index not in rest.atoms():
             yield Place(tensor_key(variable.tensor), axis, sign, rest, extent, direct)
-
-
-def _entries(atom: Atom) -> Iterator[Variable]:
-    """Every entry in an atom, inside functions too."""
-    if isinstance(atom, Variable):
-        yield atom
-    for inner in parts(atom):
-        yield from _entries(inner)

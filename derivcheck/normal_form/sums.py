@@ -159,6 +159,9 @@ class Sums(Ranges):
                 rewritten = self._rewritten_inside(index, indices, factors)
                 if rewritten is not None:
                     return rewritten
+        counted = self.counted(indices, factors)
+        if counted is not None:
+            return counted
         order, _ = bound_text(indices, tuple(map(factor_part, factors)), {}, commute=True)
         return self.ruled(Summation(order, factors))
 

@@ -72,6 +72,22 @@ def positive(argument: Node, off_kinks: bool) -> Evaluate:
     return lambda run: ONE if sign(inner(run), off_kinks=off_kinks) > 0 else ZERO
 
 
+def exceeds(left: Node, right: Node, off_kinks: bool) -> Evaluate:
+    """[left > right]. Where both are one entry (x_k, and the maximum that it is) their difference
+    is 0 all around the point: that is no kink."""
+    first, second = left.evaluate, right.evaluate
+
+    def evaluate(run: Run) -> Value:
+        above, below = first(run), second(run)
+        # The constants are shared by values that have nothing to do with each other.
+        if above is below and above is not ZERO and above is not ONE:
+            return ZERO
+        difference = dual_ball.subtract(above, below)
+        return ONE if sign(difference, off_kinks=off_kinks) > 0 else ZERO
+
+    return evaluate
+
+
 def add(terms: list[Evaluate]) -> Evaluate:
     def evaluate(run: Run) -> Value:
         total = terms[0](run)

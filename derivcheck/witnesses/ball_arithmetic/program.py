@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from derivcheck.expression import (
+    MINUS_ONE,
     Add,
     Affine,
     Apply,
@@ -184,8 +185,14 @@ class Program:
                 evaluate = closures.guard(self.affine(value))
                 slots = self._slots_of(value)
                 conditional = True
-            case Positive():
-                evaluate = closures.positive(parts[0], self.off_kinks and continuous)
+            case Positive(argument):
+                kinks = self.off_kinks and continuous
+                sides = _compared(argument)
+                if sides is None:
+                    evaluate = closures.positive(parts[0], kinks)
+                else:
+                    left, right = (self._nodes[id(side)][1] for side in sides)
+                    evaluate = closures.exceeds(left, right, kinks)
                 conditional = True
             case Add():
                 evaluate = closures.add([part.evaluate for part in parts])
@@ -285,6 +292,17 @@ def _inside_out(expression: Expression) -> Iterator[Expression]:
         else:
             stack.append((node, True))
             stack.extend((child, False) for child in reversed(children(node)))
+
+
+def _compared(argument: Expression) -> tuple[Expression, Expression] | None:
+    """a and b, for a − b or −(b − a)."""
+    match argument:
+        case Add((left, Multiply((minus, right)))) if minus == MINUS_ONE:
+            return left, right
+        case Multiply((minus, Add((left, Multiply((sign, right)))))) if minus == sign == MINUS_ONE:
+            return right, left
+        case _:
+            return None
 
 
 def _natural(exponent: Expression) -> bool:
