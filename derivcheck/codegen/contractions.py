@@ -8,7 +8,7 @@ from typing import Protocol
 from derivcheck.codegen import convolutions
 from derivcheck.codegen.text import ATOM, PRODUCT, UNARY, Code, call, tuple_text
 from derivcheck.expression import Affine, Index
-from derivcheck.lowering.array import Array, Axes, Contract, Fold, Variable
+from derivcheck.lowering.array import Arrange, Array, Axes, Contract, Fold, Variable
 
 
 class Operands(Protocol):
@@ -20,6 +20,7 @@ class Operands(Protocol):
     def np(self) -> str: ...
     def code(self, array: Array) -> Code: ...
     def transposed(self, array: Array, order: Axes) -> Code: ...
+    def repeated(self, array: Array, axes: Axes) -> Code: ...
     def size(self, value: Affine) -> Code: ...
 
 
@@ -109,8 +110,14 @@ def fold(array: Fold, printer: Operands) -> Code:
     positions = {window.axis: window.position for window in windows}
     places = tuple(positions.get(index, index) for index in array.axes)
     order = (*places, *(window.offset for window in windows))
+    operand = array.operand
+    values = (
+        printer.repeated(operand.operand, order)
+        if isinstance(operand, Arrange)
+        else printer.transposed(operand, order)
+    )
     arguments = [
-        printer.transposed(array.operand, order).text,
+        values.text,
         f"axes={tuple_text([str(array.axes.index(w.axis)) for w in windows])}",
         f"sizes={_sizes(printer, [w.axis.extent for w in windows])}",
         f"strides={_sizes(printer, [w.stride for w in windows])}",

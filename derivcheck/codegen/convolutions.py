@@ -59,7 +59,7 @@ def of_contraction(array: Contract, printer: Operands) -> Code | None:
     None where the contraction is something else.
     """
     for source, other in ((array.left, array.right), (array.right, array.left)):
-        if not isinstance(source, Unfold):
+        if not isinstance(source, Unfold) or source.lowest:
             continue
         slid = tuple(window.axis for window in source.windows)
         stops = tuple(window.position for window in source.windows)

@@ -295,6 +295,8 @@ class Printer:
         ]
         if any(w.dilation.constant != 1 for w in windows):
             arguments.append(f"dilations={self._sizes([w.dilation for w in windows])}")
+        if array.lowest:
+            arguments.append(f"fill=-{self.np}.inf")
         return call("unfold", *arguments)
 
     def _sizes(self, values: Sequence[Affine]) -> str:
@@ -304,12 +306,17 @@ class Printer:
         operand, axes = array.operand, array.axes
         if set(operand.axes) == set(axes) and axes:
             return self.transposed(operand, axes)
-        shape = self._sizes([index.extent for index in axes])
         if is_number(operand):
+            shape = self._sizes([index.extent for index in axes])
             return call(f"{self.np}.full", shape, self.code(operand).text, "dtype")
-        code = call(f"{self.np}.broadcast_to", self.aligned(operand, axes).text, shape)
+        code = self.repeated(operand, axes)
         # NumPy's broadcast views are read-only; a result is the caller's to change.
         return Code(f"{code.text}.copy()") if self.backend == "numpy" else code
+
+    def repeated(self, array: Array, axes: Axes) -> Code:
+        """A view of the array with these axes, repeated along those it lacks."""
+        shape = self._sizes([index.extent for index in axes])
+        return call(f"{self.np}.broadcast_to", self.aligned(array, axes).text, shape)
 
 
 def _axis(places: Sequence[int]) -> str:

@@ -31,8 +31,8 @@ def logsumexp(x, axis):
     return logarithm + largest.squeeze(axis)
 ''',
     "unfold": '''
-def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
-    """Windows of `x`, 0 outside it: each of `axes` becomes positions, and offsets come last.
+def unfold(x, axes, counts, windows, strides, paddings, dilations=None, fill=0):
+    """Windows of `x`, `fill` outside it: each of `axes` becomes positions, and offsets come last.
 
     Along one axis: x[stride * position + dilation * offset - padding].
     """
@@ -43,7 +43,7 @@ def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
     reaches = [stride * (count - 1) for stride, count in zip(strides, counts)]
     for axis, padding, reach, span in zip(axes, paddings, reaches, spans):
         pads[axis] = (max(padding, 0), max(reach + span - padding - x.shape[axis], 0))
-    view = sliding_window_view(np.pad(x, pads), spans, axes)
+    view = sliding_window_view(np.pad(x, pads, constant_values=fill), spans, axes)
     place = [slice(None)] * x.ndim + [slice(None, None, dilation) for dilation in dilations]
     for axis, start, reach, stride in zip(axes, starts, reaches, strides):
         place[axis] = slice(start, start + reach + 1, stride)
@@ -188,8 +188,8 @@ def grouped(operation, *operands, in_axes, out_axes, **options):
     return jax.vmap(partial(operation, **options), in_axes, out_axes)(*operands)
 ''',
     "unfold": '''
-def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
-    """Windows of `x`, 0 outside it: each of `axes` becomes positions, and offsets come last.
+def unfold(x, axes, counts, windows, strides, paddings, dilations=None, fill=0):
+    """Windows of `x`, `fill` outside it: each of `axes` becomes positions, and offsets come last.
 
     Along one axis: x[stride * position + dilation * offset - padding].
     """
@@ -200,7 +200,8 @@ def unfold(x, axes, counts, windows, strides, paddings, dilations=None):
         pads[axis] = (max(paddings[n], 0), max(span - paddings[n] - x.shape[axis], 0))
         positions = max(-paddings[n], 0) + strides[n] * jnp.arange(counts[n])
         places = positions[:, None] + dilations[n] * jnp.arange(windows[n])
-        x = jnp.moveaxis(jnp.take(jnp.pad(x, pads), places, axis=axis), axis + 1, -1)
+        padded = jnp.pad(x, pads, constant_values=fill)
+        x = jnp.moveaxis(jnp.take(padded, places, axis=axis), axis + 1, -1)
     return x
 ''',
     "fold": '''

@@ -179,11 +179,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Unfold:
-    """The windows of a zero-extended array: each window's axis becomes its position and offset."""
+    """The windows of an array: each window's axis becomes its position and offset.
+
+    Outside the array there are zeros, or −∞ where the `lowest` are asked for.
+    """
 
     axes: Axes
     source: Variable
     windows: tuple[Window, ...]
+    lowest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +268,7 @@ def operands(array: Array) -> tuple[Array, ...]:
             return arguments
         case Take(_, source, subscripts):
             return (source, *subscripts)
-        case Unfold(_, source, _):
+        case Unfold(_, source):
             return (source,)
 
 
@@ -339,7 +343,7 @@ def sizes(array: Array) -> Iterator[Affine]:
         case Lattice(axes, value):
             yield value
             yield from (axis.extent for axis in axes)
-        case Unfold(_, _, windows) | Fold(_, _, windows):
+        case Unfold(windows=windows) | Fold(windows=windows):
             for window in windows:
                 yield from (window.axis.extent, window.position.extent, window.offset.extent)
                 yield from (window.stride, window.dilation, window.padding)

@@ -11,14 +11,20 @@ from dataclasses import dataclass
 from derivcheck.expression import (
     MINUS_ONE,
     ONE,
+    Add,
     Affine,
     Delta,
     Expression,
     Index,
+    Multiply,
+    Positive,
     Rational,
     add,
     multiply,
+    negate,
+    negation,
     substitute,
+    subtract,
 )
 from derivcheck.lowering.rewriting import factors_of, is_mask, negated
 
@@ -96,6 +102,16 @@ def _place(term: Expression, axis: Index) -> int | None:
             other = factor.right if factor.left == Affine.of(axis) else factor.left
             return other.constant
     return None
+
+
+def equated(one: Expression, other: Expression) -> tuple[Expression, Expression] | None:
+    """a and b, for 1 − [a − b > 0] and 1 − [b − a > 0], whose product is [a = b]."""
+    match negated(one):
+        case Positive(Add((left, Multiply((minus, right))))) if minus == MINUS_ONE:
+            converse = negation(Positive(negate(subtract(left, right))))
+            return (left, right) if other == converse else None
+        case _:
+            return None
 
 
 def _masks(terms: Sequence[Expression]) -> list[Expression]:

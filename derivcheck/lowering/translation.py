@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from derivcheck.expression import (
     ONE,
@@ -38,6 +39,7 @@ from derivcheck.expression import (
 )
 from derivcheck.lowering import building
 from derivcheck.lowering.array import (
+    Arrange,
     Array,
     Axes,
     Fold,
@@ -51,10 +53,10 @@ from derivcheck.lowering.array import (
     is_number,
 )
 from derivcheck.lowering.bounds import surely_nonnegative
-from derivcheck.lowering.cases import layers, two_sided
+from derivcheck.lowering.cases import equated, layers, two_sided
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
 from derivcheck.lowering.stable import Exponentials, exponentials, matching
-from derivcheck.lowering.windows import axis_of, foldable, is_plain, window_of
+from derivcheck.lowering.windows import axis_of, foldable, is_plain, opened, ranges_of, window_of
 from derivcheck.notation import inequality
 
 KNOWN_FUNCTIONS = frozenset(
@@ -132,11 +134,29 @@ class Translation:
                 sides = (self.array(left, scope, under), self.array(right, scope, under))
                 return building.compare(scope, relation, *sides)
             case Multiply(factors) if all(map(is_mask, factors)):
-                masks = [self.mask(factor, scope, under) for factor in factors]
+                reached, left = self._reached(factors, scope, under)
+                masks = [*reached, *(self.mask(factor, scope, under) for factor in left)]
                 return building.every(scope, masks)
             case _:
                 zero = building.constant(0)
                 return building.compare(scope, "!=", self.array(condition, scope, under), zero)
+
+    def _reached(
+        self, factors: Sequence[Expression], scope: Axes, under: Array | None
+    ) -> tuple[list[Array], Sequence[Expression]]:
+        """[x = m] for an x that is on its axis, as one comparison with −∞ around the x; the rest
+        of the factors."""
+        for one, other in permutations(factors, 2):
+            sides = equated(one, other)
+            for entry, value in permutations(sides or (), 2):
+                windows = self._windows(entry, lowest=True)
+                if windows is None or not set(ranges_of(windows[0])) <= set(factors):
+                    continue
+                entry, around = windows
+                mask = building.compare(scope, "==", around, self.array(value, scope, under))
+                gone = (one, other, *ranges_of(entry))
+                return [mask], [factor for factor in factors if factor not in gone]
+        return [], factors
 
     # --- entries --------------------------------------------------------------------------------
 
@@ -147,11 +167,19 @@ class Translation:
         if is_plain(entry):
             axes = tuple(subscript.index for subscript in entry.subscripts if subscript.index)
             return Variable(axes, name)
-        windows = window_of(entry)
-        if windows is not None:
-            axes, labels, specifications = windows
-            return Unfold(axes, Variable(labels, name), specifications)
-        return self._taken(entry, name, scope)
+        windows = self._windows(entry)
+        return self._taken(entry, name, scope) if windows is None else windows[1]
+
+    def _windows(
+        self, expression: Expression, *, lowest: bool = False
+    ) -> tuple[Entry, Unfold] | None:
+        """An entry that slides, with its windows."""
+        found = window_of(expression) if isinstance(expression, Entry) else None
+        if found is None or not isinstance(expression, Entry):
+            return None
+        axes, labels, specifications = found
+        source = Variable(labels, self.names[expression.tensor])
+        return expression, Unfold(axes, source, specifications, lowest)
 
     def _taken(self, entry: Entry, name: str, scope: Axes) -> Array:
         """Any subscripts at all: integer arrays, clipped, and a mask where they leave the axis."""
@@ -302,19 +330,18 @@ class Translation:
         return building.reduce(inner, "logsumexp", inside.over, operand)
 
     def _sum(self, expression: Sum, scope: Axes, under: Array | None) -> Array:
-        over: list[Index] = []
-        body: Expression = expression
-        while isinstance(body, Sum):
-            over.append(body.index)
-            body = body.body
+        over, body = opened(expression)
         inner = (*scope, *(index for index in over if index not in scope))
         folded = foldable(body, over, scope)
         if folded is not None:
-            body, windows = folded
+            body, kept, windows = folded
             letters = tuple(window.offset for window in windows)
-            kept = [i for i in over if all(i != window.position for window in windows)]
-            operand_scope = (*inner, *letters)
-            operand = self._contracted(factors_of(body), kept, operand_scope, under)
+            positions = tuple(window.position for window in windows)
+            inside = (*scope, *kept, *(i for i in positions if i not in scope), *letters)
+            slid = under is not None and any(window.axis in under.axes for window in windows)
+            operand = self._contracted(factors_of(body), kept, inside, None if slid else under)
+            if repeated := tuple(letter for letter in letters if letter not in operand.axes):
+                operand = Arrange((*operand.axes, *repeated), operand)
             axes = building.joined(
                 scope,
                 tuple(i for i in operand.axes if i in scope),
@@ -373,10 +400,17 @@ class Translation:
 
     def _maximum(self, expression: Maximum, scope: Axes, under: Array | None) -> Array:
         inner = (*scope, *expression.indices)
-        if expression.where == ONE:
+        where, windows = expression.where, self._windows(expression.body, lowest=True)
+        if windows is not None and set(ranges_of(windows[0])) <= set(factors_of(where)):
+            # −∞ around the array leaves out what is off the axes.
+            entry, operand = windows
+            where = multiply(*(f for f in factors_of(where) if f not in ranges_of(entry)))
+            if where != ONE:
+                operand = building.where(inner, self.mask(where, inner, under), operand, None)
+        elif where == ONE:
             operand = self.array(expression.body, inner, under)
         else:
-            mask = self.mask(expression.where, inner, under)
+            mask = self.mask(where, inner, under)
             below = mask if under is None else building.every(inner, [under, mask])
             operand = self.array(expression.body, inner, below)
             operand = building.where(inner, mask, operand, None)

@@ -8,11 +8,16 @@ from derivcheck.expression import (
     Affine,
     Entry,
     Expression,
+    Guard,
     Index,
+    Sum,
     Tensor,
     free_indices,
     fresh,
     multiply,
+    substitute,
+    walk,
+    within,
 )
 from derivcheck.lowering.array import Axes, Window
 from derivcheck.lowering.bounds import surely_nonnegative, surely_positive
@@ -83,15 +88,58 @@ def _window(subscript: Affine, axis: Index) -> Window | None:
     return Window(axis, position, offset, slopes[position], slopes[offset], -rest)
 
 
+def ranges_of(entry: Entry) -> tuple[Expression, ...]:
+    """The conditions under which the subscripts that slide are on their axes."""
+    conditions = (
+        within(subscript, extent)
+        for subscript, extent in zip(entry.subscripts, entry.tensor.extents, strict=True)
+        if subscript.index is None or subscript.index.extent != extent
+    )
+    return tuple(part for condition in conditions for part in factors_of(condition))
+
+
+def opened(expression: Expression) -> tuple[list[Index], Expression]:
+    """The indices of sums of sums, the outermost first, and what they sum."""
+    over: list[Index] = []
+    while isinstance(expression, Sum):
+        over.append(expression.index)
+        expression = expression.body
+    return over, expression
+
+
 def foldable(
     body: Expression, over: Sequence[Index], scope: Axes
-) -> tuple[Expression, tuple[Window, ...]] | None:
-    """Σ_u A_u K[i + p − t·u] as a fold: the body in terms of r = i + p − t·u, and the windows.
+) -> tuple[Expression, list[Index], tuple[Window, ...]] | None:
+    """Σ_u A_u K[i + p − t·u] as a fold: the body in terms of r = i + p − t·u, the indices that are
+    still summed, and the windows.
 
-    `K` zero-extends, so r runs over its axis; i is free, u is summed, i occurs nowhere else and p
-    is never negative. The windows' axes are the letters i.
+    `K` zero-extends, or a pair of guards says where r runs; i is free, u is summed and p is never
+    negative. The windows' axes are the letters i.
     """
-    factors = factors_of(body)
+    over, body = _past_guards(over, body)
+    found = _kernel_fold(factors_of(body), over, scope) or _guarded_fold(
+        factors_of(body), over, scope
+    )
+    if found is None:
+        return None
+    body, windows = found
+    positions = {window.position for window in windows}
+    return body, [index for index in over if index not in positions], windows
+
+
+def _past_guards(over: Sequence[Index], body: Expression) -> tuple[list[Index], Expression]:
+    """Σ_t [c_t] Σ_v … as Σ_t Σ_v [c_t] …: the windows of several axes are folded together."""
+    guards = [factor for factor in factors_of(body) if isinstance(factor, Guard)]
+    rest = [factor for factor in factors_of(body) if not isinstance(factor, Guard)]
+    if guards and len(rest) == 1 and isinstance(rest[0], Sum):
+        inner, inside = opened(rest[0])
+        return _past_guards([*over, *inner], multiply(*guards, inside))
+    return list(over), body
+
+
+def _kernel_fold(
+    factors: Sequence[Expression], over: Sequence[Index], scope: Axes
+) -> tuple[Expression, tuple[Window, ...]] | None:
     for place, factor in enumerate(factors):
         if not isinstance(factor, Entry):
             continue
@@ -101,10 +149,43 @@ def foldable(
             continue
         kernel, windows = found
         elsewhere = {index for other in others for index in free_indices(other)}
-        if any(w.axis in elsewhere or w.position not in elsewhere for w in windows):
+        covered = elsewhere.union(free_indices(kernel))
+        if any(w.axis in elsewhere or w.position not in covered for w in windows):
             continue
         return multiply(*factors[:place], kernel, *factors[place + 1 :]), windows
     return None
+
+
+def _guarded_fold(
+    factors: Sequence[Expression], over: Sequence[Index], scope: Axes
+) -> tuple[Expression, tuple[Window, ...]] | None:
+    """Σ_u A_u B_i [0 ≤ i + p − t·u < R]: every term is added where its window of R places lies."""
+    windows: list[Window] = []
+    left = list(factors)
+    for low in factors:
+        for high in factors:
+            if not (isinstance(low, Guard) and isinstance(high, Guard)):
+                continue
+            extent = low.value + high.value + 1
+            if next(extent.indices(), None) is not None or not surely_positive(extent):
+                continue
+            window = _adjoint_window(low.value, extent, over, scope)
+            taken = {letter for w in windows for letter in (w.axis, w.position)}
+            if window is not None and taken.isdisjoint((window.axis, window.position)):
+                windows.append(window)
+                left = [factor for factor in left if factor not in (low, high)]
+    if not windows:
+        return None
+    places = {w.axis: Affine.of(w.position) * w.stride + w.offset - w.padding for w in windows}
+    body = substitute(multiply(*left), places)
+    letters = {index for window in windows for index in (window.position, window.offset)}
+    regular = all(
+        is_plain(node) or window_of(node) is not None
+        for node in walk(body)
+        if isinstance(node, Entry) and not letters.isdisjoint(free_indices(node))
+    )
+    summed = all(window.position in free_indices(body) for window in windows)
+    return (body, tuple(windows)) if regular and summed else None
 
 
 def _fold(
@@ -123,9 +204,10 @@ def _fold(
         if window is None:
             return None
         windows.append(window)
-        letters.extend((window.axis, window.position))
+        letters.append(window.axis)
         subscripts.append(Affine.of(window.offset))
-    if not windows or len(set(letters)) != len(letters):
+    positions = {window.position for window in windows}
+    if not windows or len(positions) != len(windows) or len(set(letters)) != len(letters):
         return None
     return Entry(entry.tensor, tuple(subscripts)), tuple(windows)
 
