@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from derivcheck import syntax
 from derivcheck.elaboration import conditions
 from derivcheck.elaboration.fault import unsupported
@@ -37,6 +39,7 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
         bounds.append((letter.name, index, lower))
     with reader.letters.binding(bounds):
         where = ONE if node.condition is None else conditions.truth(reader, node.condition)
+        _prefer_range(reader, node.condition, bounds)
         body = reader.value(node.body)
     indices = tuple(index for _, index, _ in bounds)
     match node.kind:
@@ -55,6 +58,22 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
             for index in reversed(indices):
                 body = Sum(index, body)
             return body
+
+
+def _prefer_range(
+    reader: SideReader, condition: syntax.Chain | None, bounds: Sequence[tuple[str, Index, object]]
+) -> None:
+    r"""`0 \le r < R`: a letter that sits on no axis runs over R places."""
+    match condition:
+        case syntax.Chain((syntax.Numeral(first), syntax.Symbol(name), end), (r"\le", "<")) if (
+            first == str(reader.page.counting.base) and reader.integers.is_integer(end)
+        ):
+            for letter, index, _ in bounds:
+                if letter == name:
+                    size = reader.integers.value(end) - int(first)
+                    reader.page.sizes.prefer(index.extent, size)
+        case _:
+            pass
 
 
 def _maximum(indices: tuple[Index, ...], where: Expression, body: Expression) -> Expression:

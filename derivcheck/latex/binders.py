@@ -178,23 +178,14 @@ def _restriction(
             return _Binding(tuple(_letters(left))), chain
         return None, chain
     middle = chain.sides[1]
-    if len(chain.sides) == 3 and _is_letter(middle) and _name(middle) not in bound:
+    if len(chain.sides) == 3 and _is_letter(middle) and not bound:
         if chain.relations == (r"\le", r"\le"):
             return _Binding(tuple(_letters(middle)), chain.sides[0], chain.sides[2]), None
-        if chain.relations == (r"\le", "<") and isinstance(chain.sides[0], syntax.Numeral):
-            last = _predecessor(chain.sides[2])
-            return _Binding(tuple(_letters(middle)), chain.sides[0], last), None
         if set(chain.relations) <= set(_ORDERINGS):
             return _Binding(tuple(_letters(middle))), chain
     if _is_letter(left) and not bound:
         return _Binding(tuple(_letters(left))), chain
     return None, chain
-
-
-def _predecessor(bound: syntax.Node) -> syntax.Node:
-    """The last whole number below a bound."""
-    one = syntax.Numeral("1", bound.span)
-    return syntax.Addition((("+", bound), ("-", one)), bound.span)
 
 
 def _joined(conditions: list[syntax.Chain]) -> syntax.Chain | None:

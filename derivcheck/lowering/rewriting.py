@@ -75,6 +75,8 @@ def simplify(expression: Expression) -> Expression:
                 where = multiply(mask, substitute(where, {old: Affine.of(new)}))
                 indices = tuple(new if index == old else index for index in indices)
             return Maximum(indices, simplify(where), simplify(body))
+        case Guard(value) if surely_nonnegative(value):
+            return ONE
         case Power(Delta() | Guard() | Positive() as mask, Rational(exponent)) if exponent > 0:
             return simplify(mask)
         case _:
