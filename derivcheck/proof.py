@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 
 from derivcheck.calculus import UnknownFunction, expand_derivatives
 from derivcheck.derivation import Reading
-from derivcheck.expression import Derivative, Expression, Tensor, children, walk
+from derivcheck.expression import (
+    Affine,
+    Derivative,
+    Expression,
+    Hypothesis,
+    Tensor,
+    children,
+    walk,
+)
 from derivcheck.normal_form import (
     NormalForm,
     Normaliser,
@@ -34,6 +42,7 @@ from derivcheck.normal_form.atoms import (
     parts,
     tensor_key,
 )
+from derivcheck.normal_form.facts import Inequality, inequality
 
 DEFAULT_STEPS = 12_000
 QUICK_STEPS = 3_000
@@ -202,7 +211,17 @@ class _Attempt:
         return max(candidates, key=lambda tensor: order[tensor], default=None)
 
     def _add_hypotheses(self) -> None:
+        equations: list[Hypothesis] = []
         for hypothesis in self.reading.context.hypotheses:
+            match inequality(hypothesis):
+                case Affine() as room:
+                    self.session.suppose_size(room, hypothesis.text)
+                case Inequality(argument, mask):
+                    form = self.session.read(argument)
+                    self.session.suppose(form, mask, hypothesis.text)
+                case None:
+                    equations.append(hypothesis)
+        for hypothesis in equations:
             left = self.session.read(hypothesis.left)
             right = self.session.read(hypothesis.right)
             if not self.session.add_rule(hypothesis, left, right):

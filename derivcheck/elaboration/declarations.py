@@ -13,7 +13,17 @@ from derivcheck.elaboration.integers import IntegerReader
 from derivcheck.elaboration.names import declared_name, label
 from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
-from derivcheck.expression import Affine, Domain, Parameter, Tensor
+from derivcheck.expression import (
+    ONE,
+    Affine,
+    Domain,
+    Hypothesis,
+    Parameter,
+    Tensor,
+    delta,
+    guard,
+    negation,
+)
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
@@ -202,8 +212,9 @@ class DeclarationReader:
             known = self.page.scope.lookup(name) if name else None
             if known is None and isinstance(item, syntax.Scripted):
                 inner = declared_name(replace(item, subscript=None))
-                if inner is not None and item.subscript is not None:
-                    known, name = self.page.scope.lookup(inner), inner
+                whole = self.page.scope.lookup(inner) if inner is not None else None
+                if inner is not None and whole is not None and item.subscript is not None:
+                    known, name = whole, inner
                     subscripts = (item.subscript,)
             if name is None:
                 raise unsupported("what is declared here", item.span, "declare a symbol")
@@ -224,21 +235,36 @@ class DeclarationReader:
                         (narrowed if old == tensor else old): None for old in self.page.inputs
                     }
             elif known is not None and isinstance(known.meaning, ParameterMeaning):
-                if sign in (">", r"\ge"):
-                    minimum = int(value) + (sign == ">")
-                    parameter = known.meaning.parameter
-                    if minimum not in (0, 1):
-                        raise unsupported("this bound of an extent", span, "extents are ≥ 1")
-                    if minimum != parameter.minimum:
-                        changed = Parameter(parameter.name, minimum)
-                        self.page.scope.add(name, ParameterMeaning(changed), span)
-                        if parameter in self.page.statics:
-                            del self.page.statics[parameter]
-                        self.page.statics[changed] = None
+                self._bound_size(name, known.meaning.parameter, sign, value, span)
             else:
                 raise unsupported("a bound on this", item.span, "declare the symbol's set first")
             declared.append(name)
         return declared
+
+    def _bound_size(
+        self, name: str, parameter: Parameter, sign: str, value: Fraction, span: Span
+    ) -> None:
+        """`T ≥ 1` is the size's own minimum; any other bound is a hypothesis."""
+        if value.denominator != 1:
+            raise unsupported("this bound of a size", span, "sizes are whole numbers")
+        minimum = int(value) + (sign == ">") if sign in (">", r"\ge") else None
+        if minimum in (0, 1):
+            changed = Parameter(parameter.name, minimum)
+            if changed != parameter:
+                self.page.scope.add(name, ParameterMeaning(changed), span)
+                self.page.statics.pop(parameter, None)
+                self.page.statics[changed] = None
+            return
+        room = Affine.of(parameter) - int(value)
+        conditions = {
+            ">": guard(room - 1),
+            r"\ge": guard(room),
+            "<": guard(-room - 1),
+            r"\le": guard(-room),
+            r"\ne": negation(delta(parameter, int(value))),
+        }
+        text = self.page.source.slice(span)
+        self.page.suppose(Hypothesis(conditions[sign], ONE, text))
 
 
 def _redeclared(name: str, span: Span) -> Fault:

@@ -44,6 +44,14 @@ class LinkReader:
         indexed = any(has_subscripts(side, page) for side in sides)
         self.translator = Translator(page, letters, indexed=indexed)
 
+    def hypothesis(self, left: Node, sign: str, right: Node) -> Hypothesis:
+        """`left = right`, or an inequality as “its Iverson bracket is 1”; raises `Fault`."""
+        text = self.page.source.slice(left.span | right.span)
+        if sign == "=":
+            return Hypothesis(self.translator.side(left), self.translator.side(right), text)
+        chain = syntax.Chain((left, right), (sign,), left.span | right.span)
+        return Hypothesis(truth(self.translator, chain), ONE, text)
+
     def link(
         self, left: Node, relation: Relation, right: Node, governed: Sequence[Condition] = ()
     ) -> Link:

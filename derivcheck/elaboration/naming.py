@@ -87,9 +87,15 @@ def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: N
 def raised(reader: SideReader, value: Expression, superscript: Node | None) -> Expression:
     if superscript is None:
         return value
-    if is_transpose(superscript):
+    number_raised = isinstance(value, Entry) and value.tensor.rank == 0
+    if is_transpose(superscript) and not (number_raised and is_power(reader, superscript)):
         raise unsupported("a transposed array", superscript.span, "write its entries: A_{ji}")
     return power(value, exponent(reader, superscript))
+
+
+def is_power(reader: SideReader, superscript: Node) -> bool:
+    """Whether a letter that may mean “transposed” is a size of this page: of β^T it is a power."""
+    return isinstance(superscript, syntax.Symbol) and reader.page.is_size(superscript.name)
 
 
 def exponent(reader: SideReader, node: Node) -> Expression:

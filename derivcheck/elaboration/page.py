@@ -3,6 +3,7 @@ claims."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,13 @@ from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
 from derivcheck.elaboration.names import declared_name, label, whole
-from derivcheck.elaboration.restriction import BOUNDS, bracketed, is_range, restricts
+from derivcheck.elaboration.restriction import (
+    BOUNDS,
+    bracketed,
+    compares_sizes,
+    is_range,
+    restricts,
+)
 from derivcheck.elaboration.scope import UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
@@ -33,7 +40,6 @@ from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.expression import (
     Derivative,
     Entry,
-    Hypothesis,
     Parameter,
     Tensor,
     walk,
@@ -79,6 +85,7 @@ class _Page:
         self.supposing = False
         self.suppositions = Suppositions()
         self.displayed = 0
+        self.display = False
 
     def read(self) -> Derivation:
         maths = [
@@ -124,6 +131,7 @@ class _Page:
             if isinstance(part, Prose):
                 self._prose(part.text)
                 continue
+            self.display = part.display
             for order, statement in enumerate(pieces[part]):
                 self._statement(statement, whole_text, roles.of((number, order)))
             self.sentence += " $ "
@@ -322,18 +330,16 @@ class _Page:
             or role.lead == "supposed"
             or (self.sentence_declares and HYPOTHESIS.search(self.sentence) is not None)
         )
-        if supposed and relation.sign == "=":
+        if relation.sign in BOUNDS and not supposed:
+            supposed = self._declares() and compares_sizes(self.state, statement)
+        if supposed and relation.sign in (*BOUNDS, "="):
             self.supposing = True
             try:
-                expression, other = links.translator.side(left), links.translator.side(right)
+                hypothesis = links.hypothesis(left, relation.sign, right)
             except Fault as fault:
                 self._note(Kind.DECLARATION, statement, position, fault)
                 return
-            text = self.state.source.slice(whole((left, right)))
-            hypothesis = Hypothesis(expression, other, text)
-            self.state.context = replace(
-                self.state.context, hypotheses=(*self.state.context.hypotheses, hypothesis)
-            )
+            self.state.suppose(hypothesis)
             self._note(Kind.DECLARATION, statement, position)
             return
         before = self.state.scope.snapshot()
@@ -342,6 +348,13 @@ class _Page:
             self.state.scope.restore(before)
         fault = link.fault
         self._note(Kind.CLAIM, statement, position, fault, link)
+
+    def _declares(self) -> bool:
+        """Whether nothing is claimed here: an item that begins with its formula, or a sentence that
+        declares."""
+        return not self.display and (
+            self.sentence_declares or re.fullmatch(r"[\s*+-]*", self.sentence) is not None
+        )
 
     def _note(
         self,

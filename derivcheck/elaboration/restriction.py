@@ -62,6 +62,20 @@ def _cut(side: Node) -> tuple[Node, syntax.Chain | None]:
             return side, None
 
 
+def compares_sizes(page: PageState, statement: Statement) -> bool:
+    """Whether only declared sizes and whole numbers are compared."""
+    integers = IntegerReader(page, Letters(page, statement.sides))
+    symbols = [
+        declared_name(node)
+        for side in statement.sides
+        for node in nodes(side)
+        if isinstance(node, syntax.Symbol)
+    ]
+    return all(map(integers.is_integer, statement.sides)) and all(
+        name is not None and page.is_size(name) for name in symbols
+    )
+
+
 def restricts(page: PageState, statement: Statement, words: str) -> bool:
     """Whether this statement after these words is a condition rather than a definition or a range.
 

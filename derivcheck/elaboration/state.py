@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from derivcheck import syntax
@@ -36,6 +36,7 @@ from derivcheck.expression import (
     Domain,
     Entry,
     Expression,
+    Hypothesis,
     Index,
     Parameter,
     Tensor,
@@ -140,6 +141,11 @@ class PageState:
                     self.subscript_letters.add(part.name)
 
     # --- symbols ----------------------------------------------------------------------------------
+
+    def suppose(self, hypothesis: Hypothesis) -> None:
+        """Rest what follows on one more hypothesis."""
+        hypotheses = (*self.context.hypotheses, hypothesis)
+        self.context = replace(self.context, hypotheses=hypotheses)
 
     def known(self, name: str, span: Span) -> Known | None:
         """What a name means; a name whose definition was not understood is a fault to use."""

@@ -19,6 +19,7 @@ from derivcheck.elaboration.names import (
     is_transpose,
     label,
     nodes,
+    parts,
     subscript_items,
     subscripted,
 )
@@ -339,6 +340,12 @@ class Translator:
             return self.bare_rank(node.base) if node.subscript is None else 0
         return 0
 
+    def _holds_array(self, node: Node) -> bool:
+        """Whether an array without subscripts stands in it."""
+        if isinstance(node, syntax.Scripted) and node.subscript is not None:
+            return False
+        return self.bare_rank(node) > 0 or any(map(self._holds_array, parts(node)))
+
     # --- names -----------------------------------------------------------------------------------
 
     def scripted(
@@ -348,7 +355,12 @@ class Translator:
             return naming.named(self, base, subscript, superscript, primes, span)
         if primes:
             raise unsupported("a prime on an expression", span, r"write \frac{d}{dx}")
-        if superscript is not None and is_transpose(superscript):
+        whole = subscript is not None or self._holds_array(base)
+        if (
+            superscript is not None
+            and is_transpose(superscript)
+            and (whole or not naming.is_power(self, superscript))
+        ):
             items = subscript_items(subscript, 2)
             if len(items) != 2:
                 raise unsupported("a transposed array", span, "write its entries: A_{ji}")

@@ -24,7 +24,7 @@ from derivcheck.normal_form.atoms import (
     Variable,
     monomial_text,
 )
-from derivcheck.normal_form.integers import lowest_terms, nonnegative, prime_factors, tightened
+from derivcheck.normal_form.integers import lowest_terms, prime_factors, tightened
 from derivcheck.normal_form.linear import (
     accumulate,
     added,
@@ -88,12 +88,12 @@ class Arithmetic(Signs):
 
     def bare_guard(self, value: Affine, few: int = 0) -> NormalForm:
         """[value ≥ 0]; where value ≤ few is entailed, δ(value, 0) + … + δ(value, few)."""
-        if nonnegative(value):
+        if self.nonnegative(value):
             return constant(1)
-        if nonnegative(-value - 1):
+        if self.nonnegative(-value - 1):
             return constant(0)
         for last in range(few + 1):
-            if nonnegative(-value + last):
+            if self.nonnegative(-value + last):
                 return added([self.equal(value - reached) for reached in range(last + 1)])
         return self.of_atom(NonNegative(tightened(value)))
 
@@ -111,7 +111,7 @@ class Arithmetic(Signs):
         """δ(difference, 0), decided where the ranges decide it."""
         if difference.constant is not None:
             return constant(int(difference.constant == 0))
-        if nonnegative(difference - 1) or nonnegative(-difference - 1):
+        if self.nonnegative(difference - 1) or self.nonnegative(-difference - 1):
             return constant(0)
         rest, divisor, offset = lowest_terms(difference)
         if offset % divisor:
@@ -222,7 +222,7 @@ class Arithmetic(Signs):
             isinstance(atom, NonNegative)
             and isinstance(other, NonNegative)
             and exponent > 0
-            and nonnegative(atom.value - other.value)
+            and self.nonnegative(atom.value - other.value)
             for other, exponent in merged.items()
         )
 
@@ -232,11 +232,11 @@ class Arithmetic(Signs):
             for other, exponent in list(merged.items()):
                 if not isinstance(other, NonNegative) or exponent < 0:
                     continue
-                if nonnegative(atom.value - other.value) or nonnegative(
+                if self.nonnegative(atom.value - other.value) or self.nonnegative(
                     -atom.value - other.value - 1
                 ):
                     return True
-                if nonnegative(other.value - atom.value):
+                if self.nonnegative(other.value - atom.value):
                     del merged[other]
             return self.expand_ranges and self._excluded(atom, merged)
         return isinstance(atom, Sign | Equal) and self._excluded(atom, merged)
@@ -248,7 +248,7 @@ class Arithmetic(Signs):
                 continue
             match atom, other:
                 case NonNegative(value=here), NonNegative(value=there):
-                    excluded = nonnegative(-here - there - 1)
+                    excluded = self.nonnegative(-here - there - 1)
                 case Sign(argument=here), Sign(argument=there):
                     excluded = not added((here, there))
                 case Equal(difference=zero), NonNegative(value=value):
@@ -264,7 +264,7 @@ class Arithmetic(Signs):
     def _contradicts(self, zero: Affine, value: Affine) -> bool:
         """Whether value < 0 is entailed where the first is 0, by adding or subtracting it once."""
         return self.expand_ranges and (
-            nonnegative(zero - value - 1) or nonnegative(-zero - value - 1)
+            self.nonnegative(zero - value - 1) or self.nonnegative(-zero - value - 1)
         )
 
     # Powers.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from derivcheck.expression import Affine, Parameter, Tensor, tensors
+from derivcheck.expression import Affine, Parameter, Positive, Tensor, tensors
 from derivcheck.normal_form.arithmetic import Arithmetic
 from derivcheck.normal_form.atoms import (
     Atom,
@@ -23,7 +23,6 @@ from derivcheck.normal_form.atoms import (
     Variable,
     tensor_key,
 )
-from derivcheck.normal_form.integers import nonnegative
 
 
 @dataclass
@@ -58,14 +57,14 @@ class Generic(Arithmetic):
                 return self.generic(base)
             case Summation(indices=indices, factors=factors):
                 # Inputs only: a sum of products of inputs has no terms that cancel.
-                return all(nonnegative(index.extent - 1) for index in indices) and all(
+                return all(self.nonnegative(index.extent - 1) for index in indices) and all(
                     isinstance(inner, Variable) and self._free(inner.tensor) for inner, _ in factors
                 )
             case _:
                 return False
 
     def _free(self, tensor: Tensor) -> bool:
-        """An input that takes all values of an interval, bound by no hypothesis."""
+        """An input that takes all values of an interval, bound by no equation."""
         domain = tensor.domain
         return (
             tensor not in self.context.definitions
@@ -73,7 +72,9 @@ class Generic(Arithmetic):
             and not domain.integer
             and (domain.lower is None or domain.lower != domain.upper)
             and not any(
-                tensor in (*tensors(h.left), *tensors(h.right)) for h in self.context.hypotheses
+                tensor in (*tensors(h.left), *tensors(h.right))
+                for h in self.context.hypotheses
+                if not isinstance(h.left, Positive)  # a strict inequality leaves an open set
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import gcd
 
@@ -12,16 +12,18 @@ _TRIAL_DIVISION = 10_000
 
 
 @lru_cache(maxsize=1 << 14)
-def nonnegative(value: Affine) -> bool:
-    """Whether value ≥ 0 follows from 0 ≤ index < extent and from the parameters' minima.
+def nonnegative(value: Affine, given: tuple[Affine, ...] = ()) -> bool:
+    """Whether value ≥ 0 follows from 0 ≤ index < extent, from the parameters' minima, and from
+    given polynomials in parameters being ≥ 0.
 
     Complete for nothing, sound always: each index is set to the end of its range at which the
-    polynomial is least, then every parameter N to its minimum + N′.
+    polynomial is least, then every parameter N to its minimum + N′; or, where R − p is given, R to
+    p + R′.
     """
-    return _nonnegative(value, 8)
+    return _nonnegative(value, 8, given)
 
 
-def _nonnegative(value: Affine, depth: int) -> bool:
+def _nonnegative(value: Affine, depth: int, given: tuple[Affine, ...] = ()) -> bool:
     constant = value.constant
     if constant is not None:
         return constant >= 0
@@ -33,13 +35,13 @@ def _nonnegative(value: Affine, depth: int) -> bool:
         slope = value.coefficient(atom)
         if any(term.count(atom) > 1 for term, _ in value.terms):
             return False
-        if _nonnegative(slope, depth - 1):
+        if _nonnegative(slope, depth - 1, given):
             end = Affine()
-        elif _nonnegative(-slope, depth - 1):
+        elif _nonnegative(-slope, depth - 1, given):
             end = atom.extent - 1
         else:
             continue
-        return _nonnegative(value.substitute({atom: end}), depth - 1)
+        return _nonnegative(value.substitute({atom: end}), depth - 1, given)
     shifted: dict[Atom, Affine] = {
         atom: Affine.of(atom) + atom.minimum
         for atom in value.atoms()
@@ -47,7 +49,23 @@ def _nonnegative(value: Affine, depth: int) -> bool:
     }
     if any(isinstance(atom, Index) for atom in value.atoms()):
         return False
-    return all(coefficient >= 0 for _, coefficient in value.substitute(shifted).terms)
+    if all(coefficient >= 0 for _, coefficient in value.substitute(shifted).terms):
+        return True
+    return any(
+        _nonnegative(value.substitute({parameter: moved}), depth - 1, given[n + 1 :])
+        for n, each in enumerate(given)
+        for parameter, moved in _solved_for_parameters(each)
+    )
+
+
+def _solved_for_parameters(room: Affine) -> Iterator[tuple[Parameter, Affine]]:
+    """R = p + room′ with a new room′ ≥ 0, for a room R − p that is not negative."""
+    spare = Affine.of(Parameter(f"room of {room}", 0))
+    for atom in dict.fromkeys(room.atoms()):
+        slope = room.coefficient(atom).constant
+        rest = room - Affine.of(atom) * (slope or 0)
+        if isinstance(atom, Parameter) and slope in (1, -1) and atom not in rest.atoms():
+            yield atom, (spare - rest) * slope
 
 
 def largest(value: Affine) -> Affine | None:

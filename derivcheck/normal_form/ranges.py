@@ -22,7 +22,6 @@ from derivcheck.normal_form.atoms import (
     variables,
 )
 from derivcheck.normal_form.functions import Functions
-from derivcheck.normal_form.integers import nonnegative
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ class Ranges(Functions):
                 for place in _places(variable, index, direct):
                     others = frozenset(place.rest.indices())
                     inside = direct or (
-                        nonnegative(_subscript(place, index))
-                        and nonnegative(place.extent - _subscript(place, index) - 1)
+                        self.nonnegative(_subscript(place, index))
+                        and self.nonnegative(place.extent - _subscript(place, index) - 1)
                     )
                     if inside and others <= atom.free and others.isdisjoint(indices):
                         found[place] = None
@@ -92,7 +91,7 @@ class Ranges(Functions):
         equals = [place for place in found if place.order == first.order]
         # Of X_k X_{k+1} the one on the left, if it is plain which that is.
         for place in equals:
-            if all(nonnegative((other.rest - place.rest) * place.sign) for other in equals):
+            if all(self.nonnegative((other.rest - place.rest) * place.sign) for other in equals):
                 return place
         return min(equals, key=lambda place: affine_text(place.rest, {}))
 

@@ -110,7 +110,7 @@ class Reader(Sums):
                 # 1/(f·g) = 1/f · 1/g, except that an indicator may make the product 0.
                 return self.multiply_all(self._powered(f, exponent, values) for f in factors)
             case Multiply(factors) if not whole:
-                apart = [f for f in factors if not self.expression_sign(f) & NEGATIVE]
+                apart = [f for f in factors if not self._written_sign(f, values) & NEGATIVE]
                 if apart and self._in_range(values):
                     rest = [f for f in factors if f not in apart]
                     parts = [self._powered(f, exponent, values) for f in apart]
@@ -118,12 +118,19 @@ class Reader(Sums):
                         remaining = self.multiply_all(self._read(f, values) for f in rest)
                         parts.append(self.power(remaining, exponent))
                     return self.multiply_all(parts)
-            case Power(inner, Rational(first)) if self.expression_sign(inner) == POSITIVE:
-                if self._in_range(values):
+            case Power(inner, Rational(first)):
+                mask = self._written_sign(inner, values)
+                defined = mask == POSITIVE or (first > 0 and not mask & NEGATIVE)
+                if defined and self._in_range(values):
                     return self._powered(inner, first * exponent, values)
             case _:
                 pass
         return self.power(self._read_signed(base, values), exponent)
+
+    def _written_sign(self, expression: Expression, values: Environment) -> int:
+        """The sign as it is written, or that of its form, where declared bounds count too."""
+        mask = self.expression_sign(expression)
+        return mask & self.sign(self._read(expression, values)) or mask
 
     def _in_range(self, values: Environment) -> bool:
         """Whether a sign read off the expression also holds at these values of its indices."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import lcm
 
 from derivcheck.expression import (
     Add,
+    Affine,
     Apply,
     Count,
     Delta,
@@ -15,12 +18,14 @@ from derivcheck.expression import (
     Index,
     Maximum,
     Multiply,
+    Parameter,
     Positive,
     Power,
     Product,
     Rational,
     Sum,
     Tensor,
+    atom_key,
 )
 from derivcheck.normal_form.atoms import (
     Atom,
@@ -40,11 +45,9 @@ from derivcheck.normal_form.atoms import (
     Variable,
     tensor_key,
 )
-from derivcheck.normal_form.integers import nonnegative
-from derivcheck.normal_form.session import Session
+from derivcheck.normal_form.facts import ANY, NEGATIVE, POSITIVE, ZERO
+from derivcheck.normal_form.intervals import Intervals
 
-NEGATIVE, ZERO, POSITIVE = 1, 2, 4
-ANY = NEGATIVE | ZERO | POSITIVE
 _ONES = (NEGATIVE, ZERO, POSITIVE)
 _VALUES = {NEGATIVE: -1, ZERO: 0, POSITIVE: 1}
 _MASKS = {-1: NEGATIVE, 0: ZERO, 1: POSITIVE}
@@ -89,11 +92,12 @@ def number_sign(value: Number) -> int:
 
 
 @dataclass
-class Signs(Session):
+class Signs(Intervals):
     """Sign analysis of forms, and of expressions, where squares are still to be seen."""
 
     known: dict[str, int] = field(default_factory=dict[str, int])
     _defined: dict[Tensor, int] = field(default_factory=dict[Tensor, int])
+    _declared: dict[Atom, int] = field(default_factory=dict[Atom, int])
 
     def sign(self, form: NormalForm) -> int:
         """Which signs the form can have; facts learnt of the expression it came from count."""
@@ -104,7 +108,30 @@ class Signs(Session):
             result = sum_sign(result, self.monomial_sign(monomial, coefficient))
             if result == ANY:
                 break
-        return result & self.known.get(form.key, ANY) or result
+        result = result & self.known.get(form.key, ANY) or result
+        return result if result in _ONES else self._narrowed(form, result)
+
+    def _narrowed(self, form: NormalForm, mask: int) -> int:
+        """What declared bounds and inequalities leave of the signs."""
+        if len(form.terms) > 1:
+            size = _as_size(form)
+            if size is not None:
+                return mask & self._size_sign(size) or mask
+            noted = dict(self.assumptions)
+            narrow = mask & self.interval(form).mask
+            if narrow in (mask, 0):
+                self.assumptions = noted
+            mask = narrow or mask
+        if self.facts and mask not in _ONES:
+            mask = mask & self.declared_sign(form) or mask
+        return mask
+
+    def _size_sign(self, size: Affine) -> int:
+        if self.nonnegative(size):
+            return POSITIVE if self.nonnegative(size - 1) else ZERO | POSITIVE
+        if self.nonnegative(-size):
+            return NEGATIVE if self.nonnegative(-size - 1) else NEGATIVE | ZERO
+        return ANY
 
     def learn(self, form: NormalForm, mask: int) -> None:
         """Remember a sign that the written expression shows and its expansion may hide."""
@@ -118,6 +145,17 @@ class Signs(Session):
         return result
 
     def atom_sign(self, atom: Atom) -> int:
+        mask = self._atom_sign(atom)
+        if self.facts and mask not in _ONES:
+            known = self._declared.get(atom)
+            if known is None:
+                self._declared[atom] = ANY  # while it is looked for
+                known = self.declared_sign(NormalForm({((self.intern(atom), 1),): 1}))
+                self._declared[atom] = known
+            mask = mask & known or mask
+        return mask
+
+    def _atom_sign(self, atom: Atom) -> int:
         match atom:
             case Integer(value=value):
                 minimum = 0 if isinstance(value, Index) else value.minimum
@@ -129,13 +167,13 @@ class Signs(Session):
             case Variable(tensor=tensor, subscripts=subscripts):
                 mask = self._tensor_sign(tensor)
                 inside = all(
-                    nonnegative(subscript) and nonnegative(extent - subscript - 1)
+                    self.nonnegative(subscript) and self.nonnegative(extent - subscript - 1)
                     for subscript, extent in zip(subscripts, tensor.extents, strict=True)
                 )
                 return mask if inside else mask | ZERO
             case Summation(indices=indices, factors=factors):
                 mask = self.monomial_sign(factors)
-                filled = all(nonnegative(index.extent - 1) for index in indices)
+                filled = all(self.nonnegative(index.extent - 1) for index in indices)
                 return mask if filled and mask in _ONES else mask | ZERO if mask != ANY else ANY
             case Root(base=base):
                 return self.sign(base)
@@ -184,9 +222,9 @@ class Signs(Session):
             case Rational(value):
                 return number_sign(value)
             case Count(value):
-                if nonnegative(value - 1):
+                if self.nonnegative(value - 1):
                     return POSITIVE
-                return ZERO | POSITIVE if nonnegative(value) else ANY
+                return ZERO | POSITIVE if self.nonnegative(value) else ANY
             case Entry(tensor, subscripts):
                 return self.atom_sign(Variable(tensor, subscripts))
             case Delta() | Guard() | Positive():
@@ -212,7 +250,7 @@ class Signs(Session):
                 mask = self.expression_sign(body)
                 if isinstance(expression, Product):
                     return mask if mask in (POSITIVE, ZERO | POSITIVE) else ANY
-                filled = nonnegative(index.extent - 1)
+                filled = self.nonnegative(index.extent - 1)
                 return mask if filled and mask in _ONES else mask | ZERO if mask != ANY else ANY
             case Maximum(_, _, body):
                 return self.expression_sign(body)
@@ -229,3 +267,17 @@ class Signs(Session):
                 return ANY
             case _:
                 return ANY
+
+
+def _as_size(form: NormalForm) -> Affine | None:
+    """The integer polynomial that the form is a positive multiple of, if it is one."""
+    scale = lcm(*(Fraction(coefficient).denominator for coefficient in form.terms.values()))
+    terms: list[tuple[tuple[Parameter | Index, ...], int]] = []
+    for monomial, coefficient in form.terms.items():
+        term: list[Parameter | Index] = []
+        for atom, exponent in monomial:
+            if not isinstance(atom, Integer) or exponent < 0 or exponent.denominator != 1:
+                return None
+            term.extend([atom.value] * int(exponent))
+        terms.append((tuple(sorted(term, key=atom_key)), int(coefficient * scale)))
+    return Affine.collect(terms)

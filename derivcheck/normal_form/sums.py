@@ -249,7 +249,7 @@ class Sums(Ranges):
             return self._repeated_zero(index)
         if len(body.terms) > 1:
             return self._product_of_sum(index, body)
-        if not nonnegative(index.extent):
+        if not self.nonnegative(index.extent):
             return self.of_atom(Repeated(index, self.settled(body)))
         ((monomial, coefficient),) = body.terms.items()
         extent = self.number(index.extent)
@@ -418,7 +418,7 @@ class Sums(Ranges):
         """What was known of a base holds of its instances, but only inside the index's range."""
         mask = self.known.get(before.key)
         if mask is not None and all(
-            nonnegative(value) and nonnegative(index.extent - value - 1)
+            self.nonnegative(value) and self.nonnegative(index.extent - value - 1)
             for index, value in values.items()
             if index in before.free
         ):
