@@ -37,6 +37,7 @@ FAULTS = {
     "rank-mismatch": Verdict.ILL_FORMED,
     "extent-mismatch": Verdict.ILL_FORMED,
     "mixed-bases": Verdict.ILL_FORMED,
+    "not-one-to-one": Verdict.ILL_FORMED,
     "redefinition": Verdict.ILL_FORMED,
     "circular-definition": Verdict.ILL_FORMED,
     "unsupported": Verdict.UNSUPPORTED,

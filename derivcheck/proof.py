@@ -21,6 +21,7 @@ from derivcheck.expression import (
     Hypothesis,
     Tensor,
     children,
+    free_indices,
     walk,
 )
 from derivcheck.normal_form import (
@@ -42,6 +43,7 @@ from derivcheck.normal_form.atoms import (
     parts,
     tensor_key,
 )
+from derivcheck.normal_form.digits import Digits, digits_of
 from derivcheck.normal_form.facts import Inequality, inequality
 
 DEFAULT_STEPS = 12_000
@@ -106,14 +108,15 @@ def _attempted(
     positive: frozenset[str] = frozenset(),
     expand_ranges: bool = False,
 ) -> _Attempt:
+    digits = digits_of(reading)
     session = Normaliser(
-        reading.context,
+        digits.context(reading.context),
         off_kinks,
         steps,
         supposed_positive=positive,
         expand_ranges=expand_ranges,
     )
-    attempt = _Attempt(session, reading)
+    attempt = _Attempt(session, reading, digits)
     try:
         attempt.run()
     except (Unprovable, UnknownFunction) as fault:
@@ -151,6 +154,7 @@ def _missing_declaration(attempt: _Attempt, off_kinks: bool, steps: int) -> str:
 class _Attempt:
     session: Normaliser
     reading: Reading
+    digits: Digits
     closed: bool = False
     difference: NormalForm | None = None
     fault: str = ""
@@ -169,8 +173,7 @@ class _Attempt:
     def run(self) -> None:
         session, reading = self.session, self.reading
         self._add_hypotheses()
-        left = session.read(expand_derivatives(reading.left, reading.context))
-        right = session.read(expand_derivatives(reading.right, reading.context))
+        left, right = map(session.read, self._expanded())
         for side, form in ((reading.left, left), (reading.right, right)):
             if session.off_kinks and any(isinstance(node, Derivative) for node in walk(side)):
                 self._name_kinks(form)
@@ -183,6 +186,14 @@ class _Attempt:
                 return
             current = session.settled(session.rewrite(current, {}, tensor))
         self.closed = True
+
+    def _expanded(self) -> tuple[Expression, Expression]:
+        """Both sides without derivatives, their indices taken apart into digits."""
+        reading = self.reading
+        left = expand_derivatives(reading.left, reading.context)
+        right = expand_derivatives(reading.right, reading.context)
+        values = self.digits.free((*free_indices(left), *free_indices(right)))
+        return self.digits.expression(left, values), self.digits.expression(right, values)
 
     def _name_kinks(self, form: NormalForm) -> None:
         """What is differentiated has its kinks where an indicator in the slope jumps."""
@@ -212,7 +223,7 @@ class _Attempt:
 
     def _add_hypotheses(self) -> None:
         equations: list[Hypothesis] = []
-        for hypothesis in self.reading.context.hypotheses:
+        for hypothesis in self.session.context.hypotheses:
             match inequality(hypothesis):
                 case Affine() as room:
                     self.session.suppose_size(room, hypothesis.text)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from derivcheck.codegen import source as generated_source
 from derivcheck.derivation import ClosedForm, Derivation
 from derivcheck.expression import (
-    Affine,
     Definition,
     Domain,
     Entry,
+    Expression,
+    Index,
     Parameter,
     Tensor,
+    composed,
+    free_indices,
     number,
     rational,
     tensors,
@@ -35,13 +38,14 @@ def closed_forms(derivation: Derivation, form: str) -> str:
 
 def equation(gradient: ClosedForm, form: str) -> str:
     """`∂L/∂variable = closed form` on one line: `form` is latex or sympy."""
-    entry = Entry(gradient.variable, tuple(map(Affine.of, gradient.indices)))
+    subscripts, body = composed(gradient.indices, gradient.body)
+    entry = Entry(gradient.variable, subscripts)
     if form == "sympy":
         from derivcheck.exchange import to_sympy  # reports need no SymPy
 
-        return f"Derivative(L, {to_sympy(entry)}) = {to_sympy(gradient.body)}"
+        return f"Derivative(L, {to_sympy(entry)}) = {to_sympy(body)}"
     left = rf"\frac{{\partial L}}{{\partial {latex(entry)}}}"
-    return f"{left} = {latex(gradient.body, gradient.indices)}"
+    return f"{left} = {latex(body, free_indices(entry))}"
 
 
 # --- the sheet ----------------------------------------------------------------------------------
@@ -75,7 +79,7 @@ def sheet(derivation: Derivation) -> Sheet:
     closed = derivation.gradients.values()
     backward = _definitions(derivation, [t for each in closed for t in tensors(each.body)])
     gradients = [each for each in backward if each not in forward]
-    gradients += [(f"∂L/∂{_entry(each)}", text(each.body, each.indices)) for each in closed]
+    gradients += [_gradient(each) for each in closed]
     sections = (
         Section("Inputs", tuple(inputs)),
         Section("Outputs", tuple(_output(derivation, each) for each in derivation.outputs)),
@@ -105,12 +109,18 @@ def _definitions(derivation: Derivation, needed: Iterable[Tensor]) -> list[tuple
 
 
 def _definition(definition: Definition) -> tuple[str, str]:
-    entry = Entry(definition.tensor, tuple(map(Affine.of, definition.indices)))
-    return text(entry), text(definition.body, definition.indices)
+    return _equation(definition.tensor, definition.indices, definition.body)
 
 
-def _entry(form: ClosedForm) -> str:
-    return text(Entry(form.variable, tuple(map(Affine.of, form.indices))))
+def _gradient(form: ClosedForm) -> tuple[str, str]:
+    left, right = _equation(form.variable, form.indices, form.body)
+    return f"∂L/∂{left}", right
+
+
+def _equation(tensor: Tensor, indices: Iterable[Index], body: Expression) -> tuple[str, str]:
+    subscripts, body = composed(tuple(indices), body)
+    entry = Entry(tensor, subscripts)
+    return text(entry), text(body, free_indices(entry))
 
 
 def _output(derivation: Derivation, output: Tensor) -> tuple[str, str]:

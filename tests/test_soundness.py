@@ -38,6 +38,7 @@ from derivcheck.expression import (
     apply,
     delta,
     divide,
+    free_indices,
     fresh,
     guard,
     multiply,
@@ -77,6 +78,9 @@ def weighed(s: Index) -> Expression:
 
 
 SHORT = index("s", Affine.of(N) - 1)
+k, n = index("k", M), index("n", M)
+LONG, LONG_TOO = index("r", Affine.of(M) + 1), index("q", Affine.of(M) + 1)
+LAID = Tensor("x", (Affine.of(N) * M,))
 FALSE: dict[str, tuple[Expression, Expression, Context]] = {
     # A label of a bound index stood for the outer index here and for the inner one there.
     "a letter that the product does not use": (
@@ -125,6 +129,32 @@ FALSE: dict[str, tuple[Expression, Expression, Context]] = {
         ONE,
         Context(hypotheses=(Hypothesis(weighed(SHORT), ONE, "Σ T_s = 1"),)),
     ),
+    # Digits are compared one by one only where each stays below its radix.
+    "a digit that may reach the radix": (
+        delta(whole(i) * M + LONG, whole(j) * M + LONG_TOO),
+        multiply(delta(i, j), delta(LONG, LONG_TOO)),
+        Context(),
+    ),
+    "a difference of digits that reaches the radix": (
+        delta(whole(i) * M + k, whole(j) * M + n + 1),
+        multiply(delta(i, j), delta(k, whole(n) + 1)),
+        Context(),
+    ),
+    "places of a stride that may overlap": (
+        delta(whole(i) * U + k, whole(j) * U + n),
+        multiply(delta(i, j), delta(k, n)),
+        Context(),
+    ),
+    "a radix that may be 0": (
+        delta(whole(i) * P + whole(k) * P, whole(j) * P + whole(n) * P),
+        delta(whole(i) + k, whole(j) + n),
+        Context(),
+    ),
+    "rows of another length": (
+        sum_over("m", Affine.of(N) * M, lambda m: at(LAID, m)),
+        sum_over("i", N, lambda r: sum_over("k", M, lambda c: at(LAID, whole(c) * M + r))),
+        Context(),
+    ),
     # 0^(N−1) is 1 where N = 1.
     "an indicator to the power N − 1": (
         product_over("k", Affine.of(N) - 1, lambda k: guard(whole(i) - 1)),
@@ -145,7 +175,8 @@ FALSE: dict[str, tuple[Expression, Expression, Context]] = {
 @pytest.mark.parametrize("name", FALSE)
 def test_what_is_false_stays_open(name: str) -> None:
     left, right, context = FALSE[name]
-    reading = Reading(left, right, (i, j), context)
+    free = dict.fromkeys((i, j, *free_indices(left), *free_indices(right)))
+    reading = Reading(left, right, tuple(free), context)
     assert not prove(reading, off_kinks=False).closed
     assert refute(Link("=", (reading,)), reading) is not None
 

@@ -217,7 +217,10 @@ class _Writer:
         stack = list(operands(value))
         while stack:
             part = stack.pop(0)
-            if isinstance(part, Variable | Arrange) or is_number(part):
+            if isinstance(part, Variable) or is_number(part):
+                continue
+            if isinstance(part, Arrange):
+                stack.extend(operands(part))
                 continue
             parts.append(part)
             if self.printer.code(part).call is None:

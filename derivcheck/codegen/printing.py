@@ -38,6 +38,7 @@ from derivcheck.lowering.array import (
     Raised,
     Ratio,
     Reduce,
+    Reshape,
     Size,
     Softmax,
     Stack,
@@ -132,6 +133,10 @@ class Printer:
                 return call(f"{self.np}.stack", f"[{parts}]", f"axis={axes.index(axis)}")
             case Arrange():
                 return self._arrange(array)
+            case Reshape(axes, operand):
+                shape = [self.size(index.extent).text for index in axes]
+                head = f"{self.code(operand).at(ATOM)}.reshape"
+                return call(head, *shape)
 
     def aligned(self, array: Array, target: Axes) -> Code:
         """The array so that it broadcasts against one with the axes `target`."""
@@ -266,6 +271,7 @@ class Printer:
     # --- indexing -------------------------------------------------------------------------------
 
     def _take(self, array: Take) -> Code:
+        source = self.code(array.source).at(ATOM)
         extents = [index.extent for index in array.source.axes]
         sliced = [_is_slice(s, e) for s, e in zip(array.subscripts, extents, strict=True)]
         letters = [i for part in array.subscripts for i in part.axes]
@@ -277,16 +283,16 @@ class Printer:
                 ":" if whole else self.code(s).text
                 for s, whole in zip(array.subscripts, sliced, strict=True)
             ]
-            code = Code(f"{array.source.name}[{', '.join(parts)}]")
+            code = Code(f"{source}[{', '.join(parts)}]")
             natural = Variable(tuple(letters), code.text)
             return self.transposed(natural, array.axes)
         parts = [self.aligned(part, array.axes).text for part in array.subscripts]
-        return Code(f"{array.source.name}[{', '.join(parts)}]")
+        return Code(f"{source}[{', '.join(parts)}]")
 
     def _unfold(self, array: Unfold) -> Code:
         windows = array.windows
         arguments = [
-            array.source.name,
+            self.code(array.source).text,
             f"axes={tuple_text([str(array.source.axes.index(w.axis)) for w in windows])}",
             f"counts={self._sizes([w.position.extent for w in windows])}",
             f"windows={self._sizes([w.offset.extent for w in windows])}",

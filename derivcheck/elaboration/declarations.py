@@ -28,7 +28,7 @@ from derivcheck.source import Span
 from derivcheck.syntax import Node
 
 _POSITIVE_STATIC = re.compile(
-    r"\b(stride|dilation|groups?|size|number|count|length)\b", re.IGNORECASE
+    r"\b(stride|dilation|groups?|heads?|size|numbers?|count|length)\b", re.IGNORECASE
 )
 _NONNEGATIVE_STATIC = re.compile(r"\bpadding\b", re.IGNORECASE)
 _SYMMETRIC = re.compile(r"\bsymmetric\b", re.IGNORECASE)
@@ -80,6 +80,8 @@ class DeclarationReader:
                 minimum = 1 if _POSITIVE_STATIC.search(sentence) and not padding else 0
             if known is not None and known.section == self.page.scope.section:
                 if isinstance(known.meaning, ParameterMeaning):
+                    if known.meaning.parameter not in self.page.extents:
+                        self.page.statics.setdefault(known.meaning.parameter)
                     return
                 raise _redeclared(name, span)
             parameter = Parameter(name, minimum)

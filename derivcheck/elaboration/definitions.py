@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from derivcheck import syntax
+from derivcheck.elaboration import index_maps
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.functions import FUNCTIONS
 from derivcheck.elaboration.integers import Letters
@@ -35,6 +38,7 @@ from derivcheck.expression import (
     Tensor,
     apply,
     free_indices,
+    placed,
     tensors,
     walk,
 )
@@ -149,8 +153,12 @@ class DefinitionReader:
                 left.span,
                 f"write {name}(x)",
             )
-        letters = [item.name for item in subscripts if isinstance(item, syntax.Symbol)]
-        bare = len(letters) == len(subscripts) and len(set(letters)) == len(letters)
+        letters = [
+            letter
+            for item in subscripts
+            for letter in index_maps.letters_of(self.page, item) or ("",)
+        ]
+        bare = "" not in letters and len(set(letters)) == len(letters)
         known = self.page.scope.lookup(name)
         if known is None and argument is not None and not explicit:
             head = left.factors[0] if isinstance(left, syntax.Multiplication) else left
@@ -247,6 +255,8 @@ class DefinitionReader:
 
     def _extent(self, name: str, right: Node, span: Span) -> None:
         parameter = self.page.parameter(name, span)
+        if index_maps.composes(self.page, self.translator.integers, parameter, right):
+            return
         self.page.extents[parameter] = self.translator.side(right)
         self.page.scope.add(name, ParameterMeaning(parameter), span, defined=True)
 
@@ -254,8 +264,7 @@ class DefinitionReader:
         self, name: str, items: tuple[Node, ...], known: Known | None, left: Node, right: Node
     ) -> bool:
         span = left.span
-        spelled = tuple(item.name for item in items if isinstance(item, syntax.Symbol))
-        indices = tuple(map(self.letters.free, spelled))
+        subscripts = tuple(self._subscript(item, name, n) for n, item in enumerate(items))
         here = known is not None and (known.section == self.page.scope.section or not known.defined)
         tensor: Tensor | None = None
         if here and known is not None and isinstance(known.meaning, TensorMeaning):
@@ -268,7 +277,7 @@ class DefinitionReader:
                     "use one subscript for each axis",
                 )
             if items:
-                self._fit(indices, tensor, span)
+                self._fit(subscripts, tensor, span)
         elif here and known is not None and isinstance(known.meaning, AbstractMeaning):
             raise Fault("rank-mismatch", f"{name} is used as a function before", span, "rename one")
         if not items and (tensor is None or tensor.rank):
@@ -284,8 +293,12 @@ class DefinitionReader:
             )
         body = self.translator.side(right)
         if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
-            indices = self.translator.implicit
-            spelled = tuple(index.name for index in indices)
+            subscripts = tuple(map(Affine.of, self.translator.implicit))
+        incoming = self._incoming(subscripts, body)
+        axes = index_maps.axes(self.page, items, subscripts, tensor)
+        self._check_letters(name, [letter for axis in axes for letter in axis], body, span)
+        indices, body = placed(axes, body)
+        spelled = tuple(index.name for index in indices)
         if tensor is None and self.page.scope.lookup(name) is not known:
             raise _circular(name, span)
         if (
@@ -299,8 +312,13 @@ class DefinitionReader:
             tensor = self.page.new_tensor(
                 name, tuple(index.extent for index in indices), span, letters=spelled
             )
-        self._check(tensor, indices, body, span)
-        alias = self._alias(tensor, indices, body)
+        if any(self.page.context.depends(used, tensor) for used in tensors(body)):
+            raise _circular(tensor.name, span)
+        alias: Definition | None = None
+        if incoming is not None:
+            loss, output = incoming
+            entry = Entry(output, tuple(map(Affine.of, indices)))
+            alias = Definition(tensor, indices, Derivative(Entry(loss), entry))
         declared = (
             here
             and known is not None
@@ -317,16 +335,16 @@ class DefinitionReader:
             self.page.context = self.page.context.define(Definition(tensor, indices, body))
         return True
 
-    def _fit(self, indices: tuple[Index, ...], tensor: Tensor, span: Span) -> None:
-        for index, extent in zip(indices, tensor.extents, strict=True):
-            if not self.page.sizes.unify(index.extent, extent):
-                raise Fault(
-                    "extent-mismatch",
-                    f"the index {index.name} runs over another extent than this axis of "
-                    f"{tensor.name}",
-                    span,
-                    "use another letter, or declare both axes with one extent",
-                )
+    def _subscript(self, item: Node, name: str, place: int) -> Affine:
+        if isinstance(item, syntax.Symbol):
+            return Affine.of(self.letters.free(item.name))
+        return self.translator.integers.subscript(item, name, place)
+
+    def _fit(self, subscripts: tuple[Affine, ...], tensor: Tensor, span: Span) -> None:
+        for subscript, extent in zip(subscripts, tensor.extents, strict=True):
+            index = subscript.index
+            if index is not None and not self.page.sizes.unify(index.extent, extent):
+                raise index_maps.other_extent(f"the index {index.name} runs", tensor.name, span)
 
     def _restates(self, known: Known, indices: tuple[Index, ...], body: Expression) -> bool:
         """Whether an equation of a later section only says again what is already defined."""
@@ -343,19 +361,17 @@ class DefinitionReader:
         placed = definition.at(tuple(map(Affine.of, indices)))
         return self.same(settle(placed), settle(body), self.page.sizes.context(self.page.context))
 
-    def _check(
-        self, tensor: Tensor, indices: tuple[Index, ...], body: Expression, span: Span
+    def _check_letters(
+        self, name: str, letters: Sequence[Index], body: Expression, span: Span
     ) -> None:
-        stray = [index for index in free_indices(body) if index not in indices]
+        stray = [index for index in free_indices(body) if index not in letters]
         if stray:
             raise Fault(
                 "unequal-free-indices" if self._sits(stray[0], body) else "unclear-index",
                 f"{stray[0].name} is free on the right side only",
                 span,
-                f"sum over {stray[0].name}, or give {tensor.name} the subscript",
+                f"sum over {stray[0].name}, or give {name} the subscript",
             )
-        if any(self.page.context.depends(used, tensor) for used in tensors(body)):
-            raise _circular(tensor.name, span)
 
     def _sits(self, index: Index, body: Expression) -> bool:
         """Whether a letter is an index beyond doubt: it stands on an axis that the page gives."""
@@ -366,17 +382,18 @@ class DefinitionReader:
             for node in walk(body)
         )
 
-    def _alias(
-        self, tensor: Tensor, indices: tuple[Index, ...], body: Expression
-    ) -> Definition | None:
-        """`Ȳ_sj := ∂L/∂Y_sj` for an output Y and an open loss names the incoming cotangent."""
+    def _incoming(
+        self, subscripts: tuple[Affine, ...], body: Expression
+    ) -> tuple[Tensor, Tensor] | None:
+        """`Ȳ_sj := ∂L/∂Y_sj` for an output Y and an open loss names the incoming cotangent; L and
+        Y."""
         match body:
-            case Derivative(Entry(loss, ()), Entry(output, subscripts)) if (
+            case Derivative(Entry(loss, ()), Entry(output, at)) if (
                 loss in self.page.losses
                 and (output.name in self.page.outputs or not self.page.outputs)
-                and subscripts == tuple(map(Affine.of, indices))
+                and at == subscripts
             ):
-                return Definition(tensor, indices, body)
+                return loss, output
             case _:
                 return None
 

@@ -297,6 +297,7 @@ class IntegerReader:
                     item.span,
                     "use one subscript for each axis",
                 )
+            self.page.sizes.suppose_digits(subscript, extent)
             found.append(subscript)
         return tuple(found)
 

@@ -38,10 +38,15 @@ from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.expression import (
+    Affine,
     Derivative,
     Entry,
+    Index,
     Parameter,
     Tensor,
+    digits,
+    placed,
+    size,
     walk,
 )
 from derivcheck.expression import tensors as tensors_of
@@ -51,6 +56,7 @@ from derivcheck.syntax import Statement
 
 _NOT_UNDERSTOOD = frozenset(
     {"unsupported", "depends-on-unread", "recurrence", "unclear-shape", "unclear-index"}
+    | {"not-one-to-one"}
 )
 """Faults after which what a definition would have defined is not known."""
 
@@ -451,14 +457,25 @@ def _gradients(
             case Derivative(Entry(loss, ()), Entry(variable, subscripts)) if (
                 loss in losses and variable in inputs and variable not in found
             ):
-                indices = tuple(i for s in subscripts if (i := s.index) is not None)
-                if len(indices) == len(subscripts) == len(set(indices)) and not _has_derivative(
-                    reading
-                ):
-                    found[variable] = ClosedForm(variable, indices, reading.right, position)
+                axes = _whole_axes(variable, subscripts)
+                if axes is not None and not _has_derivative(reading):
+                    found[variable] = ClosedForm(variable, *placed(axes, reading.right), position)
             case _:
                 pass
     return {tensor: found[tensor] for tensor in inputs if tensor in found}
+
+
+def _whole_axes(
+    tensor: Tensor, subscripts: tuple[Affine, ...]
+) -> tuple[tuple[Index, ...], ...] | None:
+    """The digits of every subscript, if together they take every entry of the tensor once."""
+    axes = tuple(parts for s in subscripts if (parts := digits(s)) is not None)
+    letters = [letter for parts in axes for letter in parts]
+    full = [
+        len(parts) == 1 or size(parts) == e for parts, e in zip(axes, tensor.extents, strict=False)
+    ]
+    whole = len(axes) == tensor.rank and len(set(letters)) == len(letters) and all(full)
+    return axes if whole else None
 
 
 def _has_derivative(reading: Reading) -> bool:

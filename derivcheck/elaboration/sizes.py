@@ -78,7 +78,58 @@ class Sizes:
             ):
                 self._bound[atom] = other
                 return True
-        return False
+        return self._unify_factor(left, right) or self._unify_factor(right, left)
+
+    def _unify_factor(self, left: Affine, right: Affine) -> bool:
+        """The one open factor of a product, from what the product is: ?·D = HD."""
+        if len(left.terms) != 1:
+            return False
+        ((term, number),) = left.terms
+        pending = [atom for atom in term if isinstance(atom, Parameter) and atom in self._hints]
+        if len(pending) != 1:
+            return False
+        rest = Affine(((tuple(atom for atom in term if atom != pending[0]), number),))
+        quotient = _quotient(right, rest)
+        if quotient is None or self._occurs(pending[0], quotient):
+            return False
+        self._bound[pending[0]] = quotient
+        return True
+
+    def compose(self, parameter: Parameter, product: Affine) -> bool:
+        """Read a size as a product of others wherever it stands: M as HD; false in a circle."""
+        product = self.find(product)
+        if parameter in self._bound or self._occurs(parameter, product):
+            return self.find(Affine.of(parameter)) == product
+        self._bound[parameter] = product
+        return True
+
+    def suppose_digits(
+        self, subscript: Affine, extent: Affine | None, *, at_once: bool = False
+    ) -> None:
+        """Letters of hD + d on an axis of HD places run over H and D, if nothing else says so.
+
+        `at_once` does not wait for what the rest of the page says.
+        """
+        letters = tuple(subscript.indices())
+        if len(letters) != len(subscript.terms) or len(letters) < 2:
+            return
+        weights = sorted(
+            ((self.find(subscript.coefficient(index)), index) for index in letters),
+            key=lambda pair: (len(pair[0].terms[0][0]), pair[0].terms[0][1]),
+        )
+        above = [weight for weight, _ in weights[1:]]
+        if extent is not None:
+            above.append(self.find(extent))
+        found = [_quotient(high, low) for (low, _), high in zip(weights, above, strict=False)]
+        if weights[0][0] != Affine.of(1) or None in found:
+            return
+        for (_, index), run in zip(weights, found, strict=False):
+            if run is None or not self.open(index.extent):
+                continue
+            if at_once:
+                self.unify(index.extent, run)
+            else:
+                self.prefer(index.extent, run)
 
     def _occurs(self, placeholder: Parameter, size: Affine) -> bool:
         """Whether a size hangs on a placeholder, through the extents of its indices too."""
@@ -92,6 +143,12 @@ class Sizes:
     def prefer(self, left: Affine, right: Affine) -> None:
         """Make both equal in the end if nothing else determines one of them (δ_ij)."""
         self._likely.append((left, right))
+
+    def determine(self, size: Affine) -> None:
+        """Make an open size what it is likely to be now: an axis is to have it."""
+        for left, right in self._likely:
+            if self.open(size) and self.find(left) == self.find(size):
+                self.unify(left, right)
 
     def replace(self, tensor: Tensor, narrowed: Tensor) -> None:
         """In the end, read `tensor` as `narrowed` (a bound was declared after its first use)."""
@@ -195,3 +252,17 @@ class Sizes:
                 for h in context.hypotheses
             ),
         )
+
+
+def _quotient(dividend: Affine, divisor: Affine) -> Affine | None:
+    """The product that times the divisor is the dividend, for products of sizes; None if none
+    is."""
+    if len(dividend.terms) != 1 or len(divisor.terms) != 1:
+        return None
+    (whole, number), (factors, by) = dividend.terms[0], divisor.terms[0]
+    left = list(whole)
+    for factor in factors:
+        if factor not in left:
+            return None
+        left.remove(factor)
+    return None if number % by else Affine(((tuple(left), number // by),))

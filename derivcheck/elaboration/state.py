@@ -89,7 +89,9 @@ class PageState:
         """Note which names are sizes and what the page counts from, before anything is built."""
         lettered: set[str] = set()
         bound: set[str] = set()
+        products: list[tuple[str, set[str]]] = []
         for statement in statements:
+            products.extend(_products(statement))
             self._note_shape(statement)
             for side in statement.sides:
                 for node in nodes(side):
@@ -108,6 +110,9 @@ class PageState:
                             and isinstance(second, syntax.Group)
                             and isinstance(second.body, syntax.Symbol | syntax.Scripted)
                         )
+        for whole, factors in products:
+            if whole in self.parameter_names:
+                self.parameter_names |= factors
         self.labelling -= bound
         self.subscript_letters -= self.labelling
         self.numbered -= lettered
@@ -327,6 +332,17 @@ class PageState:
 
 def _is_capital(name: str) -> bool:
     return (len(name) == 1 and name.isupper()) or name.startswith(r"\mathcal{")
+
+
+def _products(statement: Statement) -> Iterator[tuple[str, set[str]]]:
+    """`M = HD`: a capital and the capitals whose product it is."""
+    if [relation.sign for relation in statement.relations] != ["="]:
+        return
+    left, right = statement.sides
+    if isinstance(left, syntax.Symbol) and isinstance(right, syntax.Multiplication):
+        names = {part.name for part in right.factors if isinstance(part, syntax.Symbol)}
+        if len(names) == len(right.factors) and all(map(_is_capital, (left.name, *names))):
+            yield left.name, names
 
 
 def _letters(tensor: Tensor, context: Context) -> tuple[str, ...]:

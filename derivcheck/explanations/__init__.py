@@ -27,6 +27,7 @@ CODES: Mapping[str, str] = {
     "rank-mismatch": "a symbol has more or fewer subscripts than axes",
     "extent-mismatch": "one index runs over axes of different extents",
     "mixed-bases": "one axis is counted from 0 here and from 1 there",
+    "not-one-to-one": "a tensor is defined at a subscript that skips or repeats places",
     "no-extent": "nothing says what an index runs over",
     "redefinition": "a symbol is defined twice in one section",
     "circular-definition": "a symbol is defined through itself",

@@ -40,6 +40,7 @@ from derivcheck.expression.context import (
     Definition,
     Hypothesis,
 )
+from derivcheck.expression.index_maps import composed, composition, digits, placed, size
 from derivcheck.expression.integers import (
     Affine,
     AffineLike,
@@ -122,7 +123,10 @@ __all__ = [
     "atom_key",
     "binders",
     "children",
+    "composed",
+    "composition",
     "delta",
+    "digits",
     "divide",
     "free_indices",
     "fresh",
@@ -132,9 +136,11 @@ __all__ = [
     "negation",
     "number",
     "parameters",
+    "placed",
     "power",
     "rational",
     "rebuild",
+    "size",
     "square_root",
     "substitute",
     "subtract",

@@ -157,11 +157,23 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Reshape:
+    """The operand's entries in their order, over other axes: an axis of CHW places as C, H and W,
+    or the other way round."""
+
+    axes: Axes
+    operand: Array
+
+
+Source: TypeAlias = Variable | Reshape
+
+
+@dataclass(frozen=True, slots=True)
 class Take:
     """`source` at integer arrays, one for each of its axes, all of them in range."""
 
     axes: Axes
-    source: Variable
+    source: Source
     subscripts: tuple[Array, ...]
 
 
@@ -185,7 +197,7 @@ class Unfold:
     """
 
     axes: Axes
-    source: Variable
+    source: Source
     windows: tuple[Window, ...]
     lowest: bool = False
 
@@ -233,6 +245,7 @@ Array: TypeAlias = (
     | Reduce
     | Softmax
     | Contract
+    | Reshape
     | Take
     | Unfold
     | Fold
@@ -250,7 +263,9 @@ def operands(array: Array) -> tuple[Array, ...]:
             return ()
         case Cast(_, operand) | Not(_, operand) | Reduce(_, _, _, operand):
             return (operand,)
-        case Softmax(_, _, _, operand) | Fold(_, operand, _) | Arrange(_, operand):
+        case Softmax(_, _, _, operand) | Fold(_, operand, _):
+            return (operand,)
+        case Arrange(_, operand) | Reshape(_, operand):
             return (operand,)
         case Compare(_, _, left, right) | Contract(_, left, right):
             return (left, right)
@@ -289,6 +304,8 @@ def replace_operands(array: Array, new: Callable[[Array], Array]) -> Array:
             return Fold(axes, new(operand), windows)
         case Arrange(axes, operand):
             return Arrange(axes, new(operand))
+        case Reshape(axes, operand):
+            return Reshape(axes, new(operand))
         case Compare(axes, relation, left, right):
             return Compare(axes, relation, new(left), new(right))
         case Contract(axes, left, right):
@@ -347,6 +364,8 @@ def sizes(array: Array) -> Iterator[Affine]:
             for window in windows:
                 yield from (window.axis.extent, window.position.extent, window.offset.extent)
                 yield from (window.stride, window.dilation, window.padding)
+        case Reshape(axes, _):
+            yield from (axis.extent for axis in axes)
         case Arrange(axes, operand):
             if set(axes) != set(operand.axes):
                 yield from (axis.extent for axis in axes)

@@ -19,6 +19,7 @@ from derivcheck.lowering.array import (
     Raised,
     Ratio,
     Reduce,
+    Reshape,
     Softmax,
     Stack,
     Take,
@@ -108,8 +109,8 @@ def _words(array: Array) -> Iterator[str]:
         case Contract(_, left, right):
             yield from _words(left)
             yield from _words(right)
-        case Unfold(_, source, _) | Take(_, source, _):
-            yield source.name
+        case Unfold(_, source, _) | Take(_, source, _) | Reshape(_, source):
+            yield from _base(source)
             yield _suffix(array)
         case Where(_, _, value, otherwise) if otherwise is not None and list(_words(otherwise)):
             yield from _words(value)
@@ -174,6 +175,8 @@ def _suffix(array: Array) -> str:
             return "folded"
         case Stack():
             return "stack"
+        case Reshape(axes, operand):
+            return "split" if len(axes) > len(operand.axes) else "merged"
         case Where():
             return "masked"
         case Ratio() | Contract():

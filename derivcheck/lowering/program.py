@@ -19,6 +19,9 @@ from derivcheck.expression import (
     Index,
     Parameter,
     Tensor,
+    composed,
+    digits,
+    free_indices,
     multiply,
     parameters,
     rebuild,
@@ -29,6 +32,7 @@ from derivcheck.lowering.array import (
     Arrange,
     Array,
     Call,
+    Reshape,
     Softmax,
     Variable,
     key,
@@ -135,7 +139,8 @@ def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> Formul
     The order of its arguments: inputs in the page's order, then defined tensors in the order of
     their definitions, then cotangents.
     """
-    body = simplify(closed_form.body)
+    subscripts, body = composed(closed_form.indices, closed_form.body)
+    body = simplify(body)
     present = set(tensors(body))
     ordered = dict.fromkeys(
         [*derivation.inputs, *derivation.context.definitions, *derivation.cotangents.values()]
@@ -146,9 +151,7 @@ def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> Formul
     variables = {tensor: names.symbol(tensor.name) for tensor in arguments}
     numbers = _numbers(derivation, names)
     stable = Stabiliser({}).rewrite(body)
-    array = _arranged(
-        Translation(variables).array(stable, closed_form.indices), closed_form.indices
-    )
+    array = _arranged(Translation(variables), stable, subscripts, closed_form.indices)
     result = names.symbol(f"\\bar{{{closed_form.variable.name}}}")
     emission = Emission(repeated([array]), names.value)
     emission.emit(Assignment(result, array, closed_form.variable))
@@ -330,32 +333,39 @@ class _Assembly:
 
     def _array(self, tensor: Tensor) -> Array:
         if tensor not in self.arrays:
-            body = self.stabiliser.body(tensor)
-            if body is None:
-                raise LoweringError(f"{tensor.name} is defined through itself")
-            indices = self.definitions[tensor].indices
-            array = self.translation.array(self._closed(body), indices)
-            self.arrays[tensor] = _arranged(array, indices)
+            definition = self.definitions[tensor]
+            subscripts, body = composed(definition.indices, definition.body)
+            if body is definition.body:
+                whole = self.stabiliser.body(tensor)
+                if whole is None:
+                    raise LoweringError(f"{tensor.name} is defined through itself")
+                body = whole
+            else:
+                body = self.stabiliser.rewrite(simplify(body))
+            self.arrays[tensor] = _arranged(
+                self.translation, self._closed(body), subscripts, definition.indices
+            )
         return self.arrays[tensor]
 
     def _root(self, tensor: Tensor) -> Assignment:
         definition = self.definitions[tensor]
-        left = Entry(tensor, tuple(map(Affine.of, definition.indices)))
-        formula = f"{text(left, definition.indices)} = {text(definition.body, definition.indices)}"
+        subscripts, body = composed(definition.indices, definition.body)
+        letters = free_indices(left := Entry(tensor, subscripts))
+        formula = f"{text(left, letters)} = {text(body, letters)}"
         return Assignment(self.variables[tensor], self._array(tensor), tensor, formula)
 
     def _gradient(self, variable: Tensor) -> Assignment:
         closed = self.derivation.gradients[variable]
-        body = closed.body
+        subscripts, body = composed(closed.indices, closed.body)
+        left = Entry(variable, subscripts)
+        letters = free_indices(left)
+        formula = f"∂L/∂{text(left, letters)} = {text(body, letters)}"
         for output, cotangent in zip(self.derivation.outputs, self.cotangents, strict=True):
             if output not in self.derivation.cotangents:
                 body = multiply(Entry(cotangent), body)
         body = self.stabiliser.rewrite(simplify(self._closed(body)))
-        array = _arranged(self.translation.array(body, closed.indices), closed.indices)
+        array = _arranged(self.translation, body, subscripts, closed.indices)
         name = self.names.symbol(f"\\bar{{{variable.name}}}")
-        left = Entry(variable, tuple(map(Affine.of, closed.indices)))
-        by = f"∂L/∂{text(left, closed.indices)}"
-        formula = f"{by} = {text(closed.body, closed.indices)}"
         return Assignment(name, array, variable, formula)
 
     def _closed(self, expression: Expression) -> Expression:
@@ -374,9 +384,21 @@ class _Assembly:
         return rebuild(expression, self._closed)
 
 
-def _arranged(array: Array, axes: tuple[Index, ...]) -> Array:
-    """The array with exactly these axes; a number that stands for an array becomes one."""
-    return array if array.axes == axes else Arrange(axes, array)
+def _arranged(
+    translation: Translation,
+    body: Expression,
+    subscripts: tuple[Affine, ...],
+    axes: tuple[Index, ...],
+) -> Array:
+    """What tensor[subscripts] = body says, as an array with exactly these axes.
+
+    A number that stands for an array becomes one; digits of one axis are laid together.
+    """
+    letters = tuple(letter for subscript in subscripts for letter in digits(subscript) or ())
+    array = translation.array(body, letters)
+    if array.axes != letters:
+        array = Arrange(letters, array)
+    return array if letters == axes else Reshape(axes, array)
 
 
 def _reuse_logarithms(
@@ -416,32 +438,42 @@ def _extents(
     """Where each integer comes from, in an order in which it can be computed; and what is left."""
     found: dict[Parameter, Extent] = {}
     missing: list[Parameter] = []
+    given = set(derivation.statics)
 
-    def visit(parameter: Parameter) -> None:
-        if parameter in found or parameter in missing or parameter in derivation.statics:
-            return
+    def determined(parameter: Parameter, pending: frozenset[Parameter]) -> bool:
+        """Whether the integer is known or can be computed, without those whose turn it is."""
+        if parameter in found or parameter in given:
+            return True
+        if parameter in pending:
+            return False
         for name, extents in sources:
             for axis, extent in enumerate(extents):
                 if extent.atom == parameter:
                     found[parameter] = Extent(parameter, name, axis)
-                    return
+                    return True
+        pending = pending | {parameter}
         if parameter in derivation.extents:
             formula = derivation.extents[parameter]
             for other in parameters(formula):
-                visit(other)
+                visit(other, pending)
             found[parameter] = Extent(parameter, None, 0, formula)
-            return
+            return True
         for name, extents in sources:
             for axis, extent in enumerate(extents):
                 slope = extent.coefficient(parameter)
                 rest = extent - Affine.of(parameter) * slope
-                if slope.terms and parameter not in (*rest.atoms(), *slope.atoms()):
-                    for other in (*rest.atoms(), *slope.atoms()):
-                        if isinstance(other, Parameter):
-                            visit(other)
+                atoms = (*rest.atoms(), *slope.atoms())
+                if slope.terms and all(
+                    isinstance(other, Parameter) and determined(other, pending) for other in atoms
+                ):
                     found[parameter] = Extent(parameter, name, axis, None, slope, rest)
-                    return
-        missing.append(parameter)
+                    return True
+        return False
+
+    def visit(parameter: Parameter, pending: frozenset[Parameter] = frozenset()) -> None:
+        if not determined(parameter, pending):
+            missing.append(parameter)
+            given.add(parameter)
 
     for parameter in needed:
         visit(parameter)

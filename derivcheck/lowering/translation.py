@@ -44,8 +44,10 @@ from derivcheck.lowering.array import (
     Axes,
     Fold,
     Raised,
+    Reshape,
     Size,
     Softmax,
+    Source,
     Stack,
     Take,
     Unfold,
@@ -56,7 +58,15 @@ from derivcheck.lowering.bounds import surely_nonnegative
 from derivcheck.lowering.cases import equated, layers, two_sided
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
 from derivcheck.lowering.stable import Exponentials, exponentials, matching
-from derivcheck.lowering.windows import axis_of, foldable, is_plain, opened, ranges_of, window_of
+from derivcheck.lowering.windows import (
+    axis_of,
+    foldable,
+    is_plain,
+    opened,
+    ranges_of,
+    split_axes,
+    window_of,
+)
 from derivcheck.notation import inequality
 
 KNOWN_FUNCTIONS = frozenset(
@@ -161,27 +171,41 @@ class Translation:
     # --- entries --------------------------------------------------------------------------------
 
     def _entry(self, entry: Entry, scope: Axes) -> Array:
-        name = self.names.get(entry.tensor)
-        if name is None:
+        if entry.tensor not in self.names:
             raise LoweringError(f"{entry.tensor.name} is neither an input nor defined")
-        if is_plain(entry):
-            axes = tuple(subscript.index for subscript in entry.subscripts if subscript.index)
-            return Variable(axes, name)
+        apart = split_axes(entry)
+        if is_plain(apart):
+            axes = tuple(subscript.index for subscript in apart.subscripts if subscript.index)
+            return self._source(entry, apart, axes)
         windows = self._windows(entry)
-        return self._taken(entry, name, scope) if windows is None else windows[1]
+        if windows is not None:
+            return windows[1]
+        labels = tuple(axis_of(apart.tensor, n) for n in range(apart.tensor.rank))
+        return self._taken(apart, self._source(entry, apart, labels), scope)
+
+    def _source(self, entry: Entry, apart: Entry, labels: Axes) -> Source:
+        """The tensor's array with these axes, reshaped where `apart` has an axis for each digit."""
+        name = self.names[entry.tensor]
+        rank = entry.tensor.rank
+        if apart.tensor.rank == rank:
+            return Variable(labels, name)
+        return Reshape(labels, Variable(tuple(axis_of(entry.tensor, n) for n in range(rank)), name))
 
     def _windows(
         self, expression: Expression, *, lowest: bool = False
     ) -> tuple[Entry, Unfold] | None:
         """An entry that slides, with its windows."""
-        found = window_of(expression) if isinstance(expression, Entry) else None
-        if found is None or not isinstance(expression, Entry):
+        if not isinstance(expression, Entry):
+            return None
+        apart = split_axes(expression)
+        found = window_of(apart)
+        if found is None:
             return None
         axes, labels, specifications = found
-        source = Variable(labels, self.names[expression.tensor])
-        return expression, Unfold(axes, source, specifications, lowest)
+        source = self._source(expression, apart, labels)
+        return apart, Unfold(axes, source, specifications, lowest)
 
-    def _taken(self, entry: Entry, name: str, scope: Axes) -> Array:
+    def _taken(self, entry: Entry, source: Source, scope: Axes) -> Array:
         """Any subscripts at all: integer arrays, clipped, and a mask where they leave the axis."""
         conditions: list[Array] = []
         subscripts: list[Array] = []
@@ -197,8 +221,7 @@ class Translation:
                 bounded = building.call(scope, "min", bounded, Size((), extent - 1))
             subscripts.append(bounded)
         axes = building.joined(scope, *(part.axes for part in subscripts))
-        labels = tuple(axis_of(entry.tensor, n) for n in range(entry.tensor.rank))
-        taken = Take(axes, Variable(labels, name), tuple(subscripts))
+        taken = Take(axes, source, tuple(subscripts))
         if not conditions:
             return taken
         return building.where(scope, building.every(scope, conditions), taken, _ZERO)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from derivcheck.expression import (
     Affine,
@@ -12,9 +13,11 @@ from derivcheck.expression import (
     Index,
     Sum,
     Tensor,
+    digits,
     free_indices,
     fresh,
     multiply,
+    size,
     substitute,
     walk,
     within,
@@ -36,6 +39,21 @@ def is_plain(entry: Entry) -> bool:
         letter is not None and letter.extent == extent
         for letter, extent in zip(letters, entry.tensor.extents, strict=True)
     )
+
+
+def split_axes(entry: Entry) -> Entry:
+    """The entry of the reshaped tensor, with an axis for every digit of a one-to-one index map."""
+    extents: list[Affine] = []
+    subscripts: list[Affine] = []
+    for subscript, extent in zip(entry.subscripts, entry.tensor.extents, strict=True):
+        parts = digits(subscript) if len(subscript.terms) > 1 else None
+        if parts is not None and size(parts) == extent:
+            extents.extend(part.extent for part in parts)
+            subscripts.extend(map(Affine.of, parts))
+        else:
+            extents.append(extent)
+            subscripts.append(subscript)
+    return Entry(replace(entry.tensor, extents=tuple(extents)), tuple(subscripts))
 
 
 def window_of(entry: Entry) -> tuple[Axes, Axes, tuple[Window, ...]] | None:

@@ -24,7 +24,12 @@ from derivcheck.normal_form.atoms import (
     Variable,
     monomial_text,
 )
-from derivcheck.normal_form.integers import lowest_terms, prime_factors, tightened
+from derivcheck.normal_form.integers import (
+    lowest_terms,
+    prime_factors,
+    quotient_and_rest,
+    tightened,
+)
 from derivcheck.normal_form.linear import (
     accumulate,
     added,
@@ -116,6 +121,9 @@ class Arithmetic(Signs):
         rest, divisor, offset = lowest_terms(difference)
         if offset % divisor:
             return constant(0)
+        apart = quotient_and_rest(difference)
+        if apart is not None:
+            return self.multiply(*map(self.equal, apart))
         return self.of_atom(Equal(rest + offset // divisor))
 
     def entry(self, variable: Variable) -> NormalForm:

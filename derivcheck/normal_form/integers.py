@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import gcd
 
-from derivcheck.expression import Affine, Atom, Index, Parameter
+from derivcheck.expression import Affine, Atom, Index, Parameter, Term
 
 _TRIAL_DIVISION = 10_000
 
@@ -103,6 +103,42 @@ def tightened(value: Affine) -> Affine:
     """The least polynomial that is ≥ 0 where `value` is: 2i − 1 ≥ 0 where i − 1 ≥ 0."""
     rest, divisor, constant = lowest_terms(value)
     return rest + constant // divisor
+
+
+def quotient_and_rest(value: Affine) -> tuple[Affine, Affine] | None:
+    """(q, r) such that value = 0 exactly where q = 0 and r = 0; None where none is found.
+
+    value = m·q + r with |r| < m for all indices in range: a multiple of m that is −r is 0 (Euclid).
+    So digits of one radix can be compared one by one, and none that leaves its range.
+    """
+    for index in dict.fromkeys(value.indices()):
+        for sizes, number in value.coefficient(index).terms:
+            radix = (sizes, abs(number))
+            quotient, rest = _divided(value, radix)
+            above = Affine((radix,)) - 1
+            if above.terms and nonnegative(above - rest) and nonnegative(above + rest):
+                return quotient, rest
+    return None
+
+
+def _divided(value: Affine, by: tuple[Term, int]) -> tuple[Affine, Affine]:
+    """The terms that this one divides, divided by it, and the others."""
+    factors, number = by
+    quotient: list[tuple[Term, int]] = []
+    rest: list[tuple[Term, int]] = []
+    for term, coefficient in value.terms:
+        left = list(term)
+        try:
+            for factor in factors:
+                left.remove(factor)
+        except ValueError:
+            rest.append((term, coefficient))
+            continue
+        if coefficient % number:
+            rest.append((term, coefficient))
+        else:
+            quotient.append((tuple(left), coefficient // number))
+    return Affine.collect(quotient), Affine.collect(rest)
 
 
 def solved(difference: Affine, index: Index) -> Affine | None:

@@ -12,8 +12,10 @@ from derivcheck.expression import (
     Index,
     affines,
     binders,
+    digits,
     free_indices,
     parameters,
+    size,
     tensors,
     walk,
 )
@@ -66,11 +68,12 @@ def bases(expression: Expression) -> dict[Affine, int]:
 
 
 def extent_is_plain(index: Index, body: Expression) -> bool:
-    """Whether a reader can tell the extent: the bare index stands on an axis of that extent."""
-    bare = Affine.of(index)
+    """Whether a reader can tell the extent: the index stands bare on an axis of that extent, or as
+    a digit of a subscript that fills its axis."""
     return any(
-        subscript == bare and extent == index.extent
+        index in parts and size(parts) == extent
         for node in walk(body)
         if isinstance(node, Entry)
         for subscript, extent in zip(node.subscripts, node.tensor.extents, strict=True)
+        if (parts := digits(subscript)) is not None
     )

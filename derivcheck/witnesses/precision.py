@@ -25,9 +25,11 @@ INHERENT = 16.0
 """How many times what the gradient itself moves by when its inputs are rounded once."""
 PERTURBATIONS = 3
 SATURATED = 1 / 16
-"""A gradient below this share of the cotangents is held against them.
+"""A gradient below this share of its usual size is held against that.
 
-A saturated 1 − tanh² keeps no digits of its own, and nobody misses them.
+A saturated 1 − tanh² keeps no digits of its own, and nobody misses them. The usual size is that of
+the same gradient at the generic point, since a cotangent passes linear maps of any size before it
+meets what saturates; and of the cotangents, where the generic point is itself saturated.
 """
 
 LOGIT = 1e4
@@ -84,7 +86,8 @@ def precision(
 ) -> Evidence:
     """The worst of the stress points: float32 arrays through `single`, float64 through `double`.
 
-    Both return the gradients and, after them, what `outputs` names of the forward pass. An entry
+    Both return the gradients and, after them, what `outputs` names of the forward pass. The first
+    point is the generic one. An entry
     may be off by `ALLOWANCE` roundings of its array's magnitude, and by `INHERENT` times what the
     array itself moves by when every input moves by one rounding: what the problem loses is not held
     against the program. Where the true array is finite in float32 and the program's is not, it
@@ -92,8 +95,9 @@ def precision(
     """
     worst = Evidence("precision", Outcome.SKIPPED, note="no stress points")
     share = -1.0
+    usual: list[float] = []
     for point in points:
-        found = _at(single, double, point, outputs)
+        found = _at(single, double, point, outputs, usual)
         if found.outcome is Outcome.FAILED and found.error is None:
             return found
         ratio = (found.error or 0.0) / (found.bound or 1.0)
@@ -107,7 +111,14 @@ def digits_lost(error: float) -> float:
     return float(numpy.log10(max(error / UNIT, 1.0)))
 
 
-def _at(single: Pullback, double: Pullback, point: StressPoint, outputs: Sequence[str]) -> Evidence:
+def _at(
+    single: Pullback,
+    double: Pullback,
+    point: StressPoint,
+    outputs: Sequence[str],
+    usual: list[float],
+) -> Evidence:
+    """The judgement at one point; `usual` are the arrays' usual sizes, filled at the first."""
     trial = _rounded(point.trial)
     with numpy.errstate(all="ignore"):
         truth = as_arrays(double(trial.inputs, trial.cotangents))
@@ -116,7 +127,9 @@ def _at(single: Pullback, double: Pullback, point: StressPoint, outputs: Sequenc
             as_arrays(double(_perturbed(trial, seed), trial.cotangents))
             for seed in range(PERTURBATIONS if point.digits else 0)
         ]
-    floor = SATURATED * max(map(magnitude, trial.cotangents))
+    if not usual:
+        incoming = max(map(magnitude, trial.cotangents))
+        usual.extend(max(magnitude(array), incoming) for array in truth)
     labels = (*trial.labels, *outputs)
     error, bound, share = 0.0, ALLOWANCE * UNIT, -1.0
     for position, (mine, true) in enumerate(zip(short, truth, strict=True)):
@@ -126,6 +139,7 @@ def _at(single: Pullback, double: Pullback, point: StressPoint, outputs: Sequenc
             return Evidence("precision", Outcome.FAILED, None, bound, trial.text, note)
         if not point.digits:
             continue
+        floor = SATURATED * usual[position]
         scale = max(magnitude(true[representable]), floor, float(TINY))
         inherent = max(
             magnitude(each[position][representable] - true[representable]) for each in moved
