@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from derivcheck import codegen, notation, registry
-from derivcheck.checker import Checked, check_derivation, read_derivation
+from derivcheck.checked import Checked
+from derivcheck.checker import check_derivation, read_derivation
 from derivcheck.derivation import ClosedForm, Derivation
 from derivcheck.document import load_source
 from derivcheck.expression import Expression, Tensor

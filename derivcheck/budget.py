@@ -20,6 +20,13 @@ from types import FrameType
 CLAIM_SECONDS = 20.0
 PAGE_SECONDS = 60.0
 MEGABYTES = 4096
+HARD_MEGABYTES = 2 * MEGABYTES
+"""What the system itself refuses a worker: more than a claim may hold, since it counts what is only
+reserved (the stacks of XLA's threads)."""
+
+SILENT_SECONDS = 180.0
+"""How long a worker may say nothing before it is taken for stuck where no signal reaches it."""
+
 _TICK = 0.25
 # Linux counts ru_maxrss in kibibytes, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -39,6 +46,19 @@ def _resident() -> int:
         return int(pages) * resource.getpagesize()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+
+
+def limit_memory(megabytes: int = HARD_MEGABYTES) -> None:
+    """Let allocations of this process fail beyond a size, also those of C code.
+
+    They raise `MemoryError` there, or end the process; for a process that is a worker of another.
+    macOS does not enforce it.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = megabytes * 2**20
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
 
 
 @contextmanager

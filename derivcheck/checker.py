@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 
+from derivcheck import codegen
 from derivcheck.budget import CLAIM_SECONDS, PAGE_SECONDS, BudgetExceeded, limited
-from derivcheck.derivation import Derivation, Item, Kind, Reading
+from derivcheck.checked import OUT_OF_BUDGET, Checked, Generated, Judged, Stated, Task, unread
+from derivcheck.derivation import Derivation, Item, Kind, Link, Reading
 from derivcheck.diagnostic import Diagnostic, DocumentError, Severity
 from derivcheck.document import read_document
 from derivcheck.elaboration import elaborate
-from derivcheck.expression import Context, Expression, Tensor, free_indices
+from derivcheck.expression import Context, Expression, free_indices
 from derivcheck.judging import fault_judgement, judge
+from derivcheck.lowering import LoweringError, lower
 from derivcheck.proof import prove
+from derivcheck.showing import equation
 from derivcheck.source import Source, Span
-from derivcheck.verdict import Evidence, Judgement, Outcome, Verdict
+from derivcheck.verdict import Judgement, Outcome, Verdict
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) as work proceeds."""
@@ -23,49 +27,22 @@ Progress = Callable[[str, int, int], None]
 NUMERICS = frozenset({"precision"})
 """Witnesses that judge how a formula is computed: they cannot contradict its proof."""
 
-SETTLED = frozenset({Verdict.PROVED, Verdict.AGREES})
-WRONG = frozenset({Verdict.REFUTED, Verdict.ILL_FORMED})
 
-CONTRADICTED = 70
-FOUND_WRONG = 1
-NOT_JUDGED = 3
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One item of a page with its judgement, None for a declaration or definition without fault."""
-
-    item: Item
-    judgement: Judgement | None
-
-
-@dataclass(frozen=True)
-class Checked:
-    """One document: what it says, what was judged of it, and what the witnesses saw.
-
-    `verdict` is the worst of its claims, None where nothing was judged; `evidence` is that of
-    `run`; `contradicted` says that a witness contradicts a proof, which is a defect of derivcheck.
-    """
-
-    source: Source
-    derivation: Derivation | None
-    judged: tuple[Judged, ...]
-    diagnostics: tuple[Diagnostic, ...]
-    verdict: Verdict | None
-    seed: int
-    evidence: tuple[Evidence, ...] = ()
-    trials: int = 0
-    dtype: str = "float64"
-    device: str = "cpu"
-    contradicted: bool = False
-    strict: bool = False
-    missing: tuple[Tensor, ...] = ()
-    """Inputs without a gradient in closed form, of a page that states some."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate lets the page through."""
-        return _status(self) == 0
+def outcome(source: Source, task: Task, progress: Progress | None = None) -> Checked:
+    """What is asked of a page, done; one that cannot be read is an outcome too."""
+    try:
+        if not task.witnessed:
+            return check_source(source, seed=task.seed, progress=progress)
+        return run_derivation(
+            source,
+            trials=task.trials,
+            seed=task.seed,
+            device=task.device,
+            dtype=task.dtype,
+            progress=progress,
+        )
+    except DocumentError as error:
+        return unread(error, task.seed)
 
 
 def check_source(
@@ -84,7 +61,7 @@ def read_derivation(source: Source) -> Derivation:
             return elaborate(read_document(source), PurePath(source.path).stem, _same)
     except (BudgetExceeded, RecursionError, MemoryError) as error:
         diagnostic = Diagnostic(
-            Severity.ERROR, "budget", f"reading this page took {error}", Span(0, 0)
+            Severity.ERROR, OUT_OF_BUDGET, f"reading this page took {error}", Span(0, 0)
         )
         raise DocumentError(source, diagnostic) from None
 
@@ -105,7 +82,7 @@ def check_derivation(
             progress("judging", done, len(derivation.items))
         judgement, defect = _judgement(item, derivation, seed)
         contradicted = contradicted or defect
-        judged.append(Judged(item, judgement))
+        judged.append(Judged(_printed(item), judgement))
     verdicts = [each.judgement.verdict for each in judged if each.judgement is not None]
     claims = any(each.item.kind is Kind.CLAIM and each.judgement for each in judged)
     read = any(verdict is not Verdict.UNSUPPORTED for verdict in verdicts) and claims
@@ -114,14 +91,24 @@ def check_derivation(
         diagnostics.append(_nothing_judged(source, bool(verdicts)))
     return Checked(
         source,
-        derivation,
         tuple(judged),
         tuple(diagnostics),
         min(verdicts, key=lambda v: v.rank) if verdicts else None,
         seed,
+        title=derivation.title,
+        summary=derivation.summary,
+        gradients=tuple(
+            Stated(form.item, equation(form, "latex")) for form in derivation.gradients.values()
+        ),
         contradicted=contradicted,
         strict=strict,
     )
+
+
+def _printed(item: Item) -> Item:
+    """The item without what its link means."""
+    link = item.link
+    return item if link is None else replace(item, link=Link(link.relation, (), fault=link.fault))
 
 
 def _judgement(item: Item, derivation: Derivation, seed: int) -> tuple[Judgement | None, bool]:
@@ -134,7 +121,7 @@ def _judgement(item: Item, derivation: Derivation, seed: int) -> tuple[Judgement
             ruling = judge(item.link, seed=seed, definitions=derivation.extents)
     except (BudgetExceeded, RecursionError, MemoryError) as error:
         reason = str(error) or "it is nested too deeply"
-        return Judgement(Verdict.UNDECIDED, "budget", f"not decided: {reason}"), False
+        return Judgement(Verdict.UNDECIDED, OUT_OF_BUDGET, f"not decided: {reason}"), False
     return ruling.judgement, ruling.contradicted
 
 
@@ -182,9 +169,9 @@ def run_derivation(
     """Check a registered page, then hold its closed forms against every witness."""
     from derivcheck.witnesses.panel import witness  # JAX is loaded only where it is needed
 
-    checked = check_source(source, seed=seed, strict=True, progress=progress)
-    derivation = checked.derivation
-    if derivation is None or not derivation.gradients:
+    derivation = read_derivation(source)
+    checked = check_derivation(derivation, source, seed=seed, strict=True, progress=progress)
+    if not derivation.gradients:
         return checked
     evidence = witness(
         derivation, trials=trials, seed=seed, device=device, dtype=dtype, progress=progress
@@ -192,53 +179,24 @@ def run_derivation(
     failed = any(
         each.outcome is Outcome.FAILED and each.witness not in NUMERICS for each in evidence
     )
-    proved = all(
-        judgement is not None and judgement.verdict is Verdict.PROVED
-        for form in derivation.gradients.values()
-        for judgement in (checked.judged[form.item].judgement,)
-    )
     return replace(
         checked,
         evidence=evidence,
         trials=trials,
         device=device,
         dtype=dtype,
-        contradicted=checked.contradicted or (failed and proved),
-        missing=tuple(t for t in derivation.inputs if t not in derivation.gradients),
+        contradicted=checked.contradicted or (failed and checked.gradients_proved),
+        missing=tuple(t.name for t in derivation.inputs if t not in derivation.gradients),
+        programs=_programs(derivation) if checked.gradients_proved else (),
     )
 
 
-# --- exit status ---------------------------------------------------------------------------------
-
-
-def _status(checked: Checked) -> int:
-    if checked.contradicted:
-        return CONTRADICTED
-    verdicts = {each.judgement.verdict for each in checked.judged if each.judgement is not None}
-    if verdicts & WRONG or any(each.outcome is Outcome.FAILED for each in checked.evidence):
-        return FOUND_WRONG
-    if checked.verdict is None or any(
-        diagnostic.code == "nothing-judged" for diagnostic in checked.diagnostics
-    ):
-        return NOT_JUDGED
-    if checked.strict and (verdicts - SETTLED or _short_of_proved(checked)):
-        return NOT_JUDGED
-    return 0
-
-
-def _short_of_proved(checked: Checked) -> bool:
-    """Whether a gradient of a registered page is less than proved."""
-    derivation = checked.derivation
-    if derivation is None:
-        return True
-    judgements = [checked.judged[form.item].judgement for form in derivation.gradients.values()]
-    return any(j is None or j.verdict is not Verdict.PROVED for j in judgements)
-
-
-def exit_status(results: Sequence[Checked], *, strict: bool) -> int:
-    """The status of a run: 70 a proof contradicted, 1 something wrong, 3 not judged, 0."""
-    statuses = {_status(replace(each, strict=each.strict or strict)) for each in results}
-    for status in (CONTRADICTED, FOUND_WRONG, NOT_JUDGED):
-        if status in statuses:
-            return status
-    return 0 if statuses else NOT_JUDGED
+def _programs(derivation: Derivation) -> tuple[Generated, ...]:
+    try:
+        program = lower(derivation)
+    except LoweringError as error:
+        return (Generated("None", f"# {' '.join(str(error).split())}"),)
+    return (
+        Generated("NumPy", codegen.source(program, "numpy").rstrip("\n")),
+        Generated("JAX", codegen.source(program, "jax").rstrip("\n")),
+    )

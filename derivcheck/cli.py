@@ -15,7 +15,6 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,12 +23,11 @@ from derivcheck import device as devices
 from derivcheck import registry
 
 if TYPE_CHECKING:
-    from derivcheck.checker import Checked
+    from derivcheck.checked import Checked, Task
     from derivcheck.source import Source
 
-    Progress = Callable[[str, int, int], None]
-
 USAGE = 2
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="derivcheck",
@@ -66,6 +64,14 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     GITHUB = "github"
+
+
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Pages at a time; default: processors.")
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Judge unchanged pages too; keep no outcome.")
+]
 
 
 def _usage_error(message: str) -> typer.Exit:
@@ -112,6 +118,8 @@ def run_command(
     reports: Annotated[
         Path, typer.Option(metavar="DIR", help="Where reports are written.", file_okay=False)
     ] = Path("reports"),
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Judge registered derivations and write reports.
 
@@ -128,19 +136,12 @@ def run_command(
     except (registry.UnknownName, devices.NoGpu) as error:
         raise _usage_error(str(error)) from None
 
-    from derivcheck import checker, report, terminal
+    from derivcheck import report, terminal
+    from derivcheck.checked import Task, exit_status
 
-    def judge(source: Source, progress: Progress) -> Checked:
-        return checker.run_derivation(
-            source,
-            trials=trials,
-            seed=seed,
-            device=device.value,
-            dtype=dtype.value,
-            progress=progress,
-        )
-
-    results = _judge_all([partial(registry.source, name) for name in wanted], judge)
+    task = Task(seed, True, trials, device.value, dtype.value)
+    sources = [partial(registry.source, name) for name in wanted]
+    results = _judge_all(sources, task, jobs=jobs, cached=not no_cache)
     out = terminal.console()
     terminal.show(out, results)
     try:
@@ -148,7 +149,7 @@ def run_command(
     except OSError as error:
         raise _usage_error(f"reports cannot be written: {error}") from None
     out.print(f"reports: {written[-1]}", soft_wrap=True)
-    raise typer.Exit(checker.exit_status(results, strict=True))
+    raise typer.Exit(exit_status(results, strict=True))
 
 
 @app.command("list")
@@ -190,21 +191,22 @@ def show_command(
         raise _usage_error(str(error)) from None
     devices.claim("cpu")
 
-    from derivcheck import checker, showing, terminal
+    from derivcheck import showing, terminal
+    from derivcheck.checked import Task, exit_status
+    from derivcheck.checker import read_derivation
     from derivcheck.lowering import LoweringError
 
-    (result,) = _judge_all(
-        [partial(registry.source, name)],
-        lambda source, progress: checker.check_source(source, strict=True, progress=progress),
-    )
-    if result.derivation is None or not result.passed:
+    load = partial(registry.source, name)
+    (result,) = _judge_all([load], Task(), strict=True)
+    if not result.passed:
         terminal.show(terminal.console(stderr=True), [result], trees=False)
-        raise typer.Exit(checker.exit_status([result], strict=True))
+        raise typer.Exit(exit_status([result], strict=True))
+    derivation = read_derivation(result.source)
     if form is Form.TEXT:
-        terminal.show_sheet(terminal.console(), showing.sheet(result.derivation))
+        terminal.show_sheet(terminal.console(), showing.sheet(derivation))
         return
     try:
-        typer.echo(showing.closed_forms(result.derivation, form.value), nl=False)
+        typer.echo(showing.closed_forms(derivation, form.value), nl=False)
     except LoweringError as error:
         raise _usage_error(f"{name} has no form as {form.value}: {error}") from None
 
@@ -220,6 +222,8 @@ def check_command(
         bool, typer.Option("--strict", help="Undecided or unsupported is a failure.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search for points.")] = 0,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Judge every equality of pages.
 
@@ -227,24 +231,18 @@ def check_command(
     """
     devices.claim("cpu")
 
-    from derivcheck import checker, outcome_json, terminal, workflow
-    from derivcheck.document import load_source
+    from derivcheck import outcome_json, terminal, workflow
+    from derivcheck.checked import Task, exit_status
+    from derivcheck.pages import loaded, pages_of
 
     pages: list[Callable[[], Source]] = []
     for path in paths:
-        found = _pages_of(path)
+        found = pages_of(path)
         if not found:
             raise _usage_error(f"no *.md page in the folder {path}")
-        pages.extend(
-            _standard_input if each == Path("-") else partial(load_source, each) for each in found
-        )
+        pages.extend(partial(loaded, each) for each in found)
 
-    results = _judge_all(
-        pages,
-        lambda source, progress: checker.check_source(
-            source, seed=seed, strict=strict, progress=progress
-        ),
-    )
+    results = _judge_all(pages, Task(seed), jobs=jobs, cached=not no_cache, strict=strict)
     match output:
         case Format.TEXT:
             terminal.show(terminal.console(), results)
@@ -252,7 +250,7 @@ def check_command(
             typer.echo(outcome_json.dumps(results), nl=False)
         case Format.GITHUB:
             typer.echo(workflow.commands(results), nl=False)
-    raise typer.Exit(checker.exit_status(results, strict=strict))
+    raise typer.Exit(exit_status(results, strict=strict))
 
 
 @app.command("explain")
@@ -284,51 +282,43 @@ def explain_command(
 
 def _judge_all(
     pages: Sequence[Callable[[], Source]],
-    judge: Callable[[Source, Progress], Checked],
+    task: Task,
     *,
-    seed: int = 0,
+    jobs: int | None = None,
+    cached: bool = True,
+    strict: bool = False,
 ) -> list[Checked]:
     """Judge every page; one that cannot be read is a result too and does not stop the others."""
-    from derivcheck import terminal
-    from derivcheck.checker import Checked
+    from derivcheck import runner, terminal
+    from derivcheck.cache import Cache, folder
+    from derivcheck.checked import Checked, unread
     from derivcheck.diagnostic import DocumentError
 
-    results: list[Checked] = []
-    with terminal.Working(terminal.console(stderr=True), len(pages)) as working:
-        for load in pages:
-            try:
-                source = load()
-                results.append(judge(source, working.of(source.path)))
-            except DocumentError as error:
-                # `strict`: whatever was asked for, an unread page passes no gate.
-                unread = Checked(
-                    error.source, None, (), (error.diagnostic,), None, seed, strict=True
-                )
-                results.append(unread)
-    return results
-
-
-def _standard_input() -> Source:
-    """Standard input as a page, read by way of a file, so that its faults are those of any page."""
-    from derivcheck.diagnostic import DocumentError
-    from derivcheck.document import load_source
-
-    with TemporaryDirectory() as folder:
-        page = Path(folder, "page.md")
-        page.write_bytes(sys.stdin.buffer.read())
+    loaded: list[Source | Checked] = []
+    for load in pages:
         try:
-            return replace(load_source(page), path="<stdin>")
+            loaded.append(load())
         except DocumentError as error:
-            source = replace(error.source, path="<stdin>")
-            raise DocumentError(source, error.diagnostic) from None
-
-
-def _pages_of(path: Path) -> Sequence[Path]:
-    """The path itself, or the pages under a folder, hidden folders left out."""
-    if not path.is_dir():
-        return (path,)
-    return sorted(
-        page
-        for page in path.rglob("*.md")
-        if not any(part.startswith(".") for part in page.relative_to(path).parts)
-    )
+            loaded.append(unread(error, task.seed))
+    sources = [each for each in loaded if not isinstance(each, Checked)]
+    # What a card does is witnessed anew: the key of an outcome does not know which card it was.
+    cache = Cache(folder()) if cached and task.device == "cpu" else None
+    try:
+        with terminal.Working(terminal.console(stderr=True), len(sources)) as working:
+            judged = runner.outcomes(
+                sources,
+                task,
+                jobs=jobs or runner.processors(),
+                cache=cache,
+                progress=working.progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("derivcheck: interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    results = iter(judged)
+    return [
+        each
+        if isinstance(each, Checked)
+        else replace(result := next(results), strict=result.strict or strict)
+        for each in loaded
+    ]

@@ -18,7 +18,7 @@ from derivcheck.source import Span
 from derivcheck.verdict import Counterexample, Evidence, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from derivcheck.checker import Checked, Judged
+    from derivcheck.checked import Checked, Judged
 
 _LEGIBLE = 240
 """Characters of a difference that anybody reads; the point below it says the same in numbers."""
@@ -146,7 +146,7 @@ def tally(checked: Checked) -> str:
     if len(judgements) > len(claims):
         parts.append(f"{_count(len(judgements) - len(claims), 'other line')} at fault")
     if checked.missing:
-        names = ", ".join(unicode_name(tensor.name) for tensor in checked.missing)
+        names = ", ".join(unicode_name(name) for name in checked.missing)
         parts.append(f"no closed form for {names}")
     if any(each.outcome is Outcome.FAILED for each in checked.evidence):
         parts.append("a witness disagrees")

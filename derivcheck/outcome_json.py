@@ -17,7 +17,7 @@ from derivcheck.findings import fault
 from derivcheck.verdict import Counterexample, Evidence, Judgement, Verdict
 
 if TYPE_CHECKING:
-    from derivcheck.checker import Checked, Judged
+    from derivcheck.checked import Checked, Judged
     from derivcheck.diagnostic import Diagnostic
     from derivcheck.source import Source, Span
 

@@ -18,16 +18,13 @@ from typing import TYPE_CHECKING, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from derivcheck import outcome_json
-from derivcheck.codegen import source as generated_source
-from derivcheck.derivation import ClosedForm, Derivation, Kind
+from derivcheck.derivation import Kind
 from derivcheck.excerpt import statement
 from derivcheck.findings import findings, tally
-from derivcheck.lowering import LoweringError, lower
-from derivcheck.showing import equation
 from derivcheck.verdict import Evidence, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from derivcheck.checker import Checked, Judged
+    from derivcheck.checked import Checked, Judged, Stated
 
 _FACTS = re.compile(r"^<!-- derivcheck (\{.*\}) -->$", re.MULTILINE)
 _WORST_FIRST = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.MET, Outcome.SKIPPED)
@@ -76,9 +73,8 @@ def name_of(checked: Checked) -> str:
 
 def page(checked: Checked) -> str:
     """The Markdown report of one document."""
-    derivation = checked.derivation
     name = name_of(checked)
-    title = derivation.title if derivation and derivation.title else name
+    title = checked.title or name
     claims = [each for each in checked.judged if each.item.kind is Kind.CLAIM]
     trials, witnesses = _evidence_table(checked.evidence)
     facts = {
@@ -95,9 +91,9 @@ def page(checked: Checked) -> str:
         facts=json.dumps(facts, ensure_ascii=False).replace(">", "\\u003e"),
         gate=facts["gate"],
         tally=facts["claims"],
-        sentence=derivation.summary if derivation else "",
-        page=f"../derivations/{name}.md" if derivation else "",
-        gradients=[_gradient(checked, derivation, each) for each in _closed_forms(derivation)],
+        sentence=checked.summary,
+        page=f"../derivations/{name}.md",
+        gradients=[_gradient(checked, each) for each in checked.gradients],
         claims=[_claim(checked, each) for each in claims],
         problems=[
             {
@@ -111,42 +107,25 @@ def page(checked: Checked) -> str:
         witnesses=witnesses,
         dtype=checked.dtype,
         seed=checked.seed,
-        programs=_programs(checked),
+        programs=checked.programs,
         replay=_replay(checked, name),
     )
 
 
-def _closed_forms(derivation: Derivation | None) -> Iterable[ClosedForm]:
-    return derivation.gradients.values() if derivation else ()
-
-
-def _verdict(
-    checked: Checked, form: ClosedForm, derivation: Derivation
-) -> tuple[int, Verdict | None]:
-    """The line of the claim that states a closed form, and what was said of it."""
-    item = derivation.items[form.item]
-    line = checked.source.position(item.span.start).line
-    judgement = next((each.judgement for each in checked.judged if each.item == item), None)
-    return line, judgement.verdict if judgement else None
-
-
-def _gradient(
-    checked: Checked, derivation: Derivation | None, form: ClosedForm
-) -> Mapping[str, object]:
-    assert derivation is not None
-    line, verdict = _verdict(checked, form, derivation)
+def _gradient(checked: Checked, gradient: Stated) -> Mapping[str, object]:
+    verdict = checked.verdict_of(gradient)
+    item = checked.judged[gradient.item].item
     return {
-        "line": line,
+        "line": checked.source.position(item.span.start).line,
         "verdict": verdict.value if verdict else "not judged",
-        "latex": equation(form, "latex"),
+        "latex": gradient.latex,
     }
 
 
 def _gradient_tally(checked: Checked) -> str:
-    derivation = checked.derivation
-    if derivation is None or not derivation.gradients:
+    if not checked.gradients:
         return "none"
-    verdicts = [_verdict(checked, form, derivation)[1] for form in _closed_forms(derivation)]
+    verdicts = [checked.verdict_of(each) for each in checked.gradients]
     return f"{verdicts.count(Verdict.PROVED)} of {len(verdicts)} proved"
 
 
@@ -204,27 +183,7 @@ def _bound(bound: float | None) -> str:
     return f"≤ {short}" if float(short) == bound else "within its own bound"
 
 
-# --- code, replay, index ------------------------------------------------------------------------
-
-
-def _programs(checked: Checked) -> list[Mapping[str, str]]:
-    """The generated source, only where every gradient of the page was proved."""
-    derivation = checked.derivation
-    if derivation is None or not derivation.gradients:
-        return []
-    if any(
-        _verdict(checked, form, derivation)[1] is not Verdict.PROVED
-        for form in _closed_forms(derivation)
-    ):
-        return []
-    try:
-        program = lower(derivation)
-    except LoweringError as error:
-        return [{"title": "None", "source": f"# {' '.join(str(error).split())}"}]
-    return [
-        {"title": "NumPy", "source": generated_source(program, "numpy").rstrip("\n")},
-        {"title": "JAX", "source": generated_source(program, "jax").rstrip("\n")},
-    ]
+# --- replay, index -----------------------------------------------------------------------------
 
 
 def _replay(checked: Checked, name: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import IO, TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -25,11 +26,12 @@ from derivcheck.source import Source, Span
 from derivcheck.verdict import Verdict
 
 if TYPE_CHECKING:
-    from derivcheck.checker import Checked, Judged
+    from derivcheck.checked import Checked, Judged
     from derivcheck.showing import Sheet
 
 PLAIN_WIDTH = 100
 _TAB = "    "
+_SPINNER_CELLS = 3
 _SHOWN_LINES = 3
 _SEVERITY_STYLE = {
     Severity.ERROR: "bold red",
@@ -172,8 +174,8 @@ def tree(checked: Checked) -> Tree:
     source = checked.source
     found = headings(source)
     title = Text(printable(source.path), "bold")
-    if checked.derivation is not None and checked.derivation.title:
-        title.append(f"  {printable(checked.derivation.title)}", "not bold")
+    if checked.title:
+        title.append(f"  {printable(checked.title)}", "not bold")
     root = Tree(title)
     branches: dict[str, Tree] = {}
     for judged in checked.judged:
@@ -181,7 +183,7 @@ def tree(checked: Checked) -> Tree:
             continue
         line = source.position(judged.item.span.start).line
         section = heading_of(found, line)
-        if checked.derivation is not None and section == checked.derivation.title:
+        if section == checked.title:
             section = ""  # the page's own heading is the root
         if section not in branches:
             heading = Text(printable(section), "bold blue")
@@ -220,7 +222,10 @@ def show(out: Console, results: Sequence[Checked], *, trees: bool = True) -> Non
             out.print()
         for diagnostic in findings(checked):
             out.print(render(checked.source, diagnostic, out.width), soft_wrap=True)
-        out.print(gate_line(checked.source.path, checked.passed, tally(checked)), soft_wrap=True)
+        gate = gate_line(checked.source.path, checked.passed, tally(checked))
+        if checked.cached and out.is_terminal:  # elsewhere the bytes are those of a fresh run
+            gate.append("  cached", "dim")
+        out.print(gate, soft_wrap=True)
         if len(results) > 1:
             out.print()
     if len(results) > 1:
@@ -273,8 +278,10 @@ class Working:
 
     def __init__(self, out: Console, documents: int) -> None:
         self._status = out.status("") if out.is_terminal else None
+        self._width = out.width
         self._documents = documents
-        self._begun = 0
+        self._finished = 0
+        self._at: dict[str, str] = {}
 
     def __enter__(self) -> Working:
         if self._status:
@@ -285,14 +292,16 @@ class Working:
         if self._status:
             self._status.stop()
 
-    def of(self, path: str) -> Callable[[str, int, int], None]:
-        """Begin the next document; what is returned takes (stage, done, total)."""
-        self._begun += 1
-        which = f"[{self._begun}/{self._documents}] " if self._documents > 1 else ""
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if self._status:
-                count = f" {done}/{total}" if total else ""
-                self._status.update(Text(f"{which}{printable(path)}: {stage}{count}"))
-
-        return progress
+    def progress(self, path: str, stage: str, done: int, total: int) -> None:
+        """A page is at a stage; without one it is finished."""
+        if not stage:
+            self._finished += 1
+            self._at.pop(path, None)
+        else:
+            count = f" {done}/{total}" if total else ""
+            self._at[path] = f"{printable(PurePath(path).stem)}: {stage}{count}"
+        if self._status:
+            which = [f"[{self._finished}/{self._documents}]"] if self._documents > 1 else []
+            text = Text(" ".join([*which, " · ".join(self._at.values())]))
+            text.truncate(self._width - _SPINNER_CELLS, overflow="ellipsis")
+            self._status.update(text)

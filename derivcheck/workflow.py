@@ -12,7 +12,7 @@ from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.findings import findings, tally
 
 if TYPE_CHECKING:
-    from derivcheck.checker import Checked
+    from derivcheck.checked import Checked
     from derivcheck.source import Source
 
 _LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}

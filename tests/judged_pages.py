@@ -1,6 +1,6 @@
 """Judged documents made by hand, for the rooms that only print: no mathematics is done here."""
 
-from derivcheck.checker import Checked, Judged
+from derivcheck.checked import Checked, Judged
 from derivcheck.derivation import Item, Kind, Link
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.source import Source, Span
@@ -84,7 +84,6 @@ WITNESSES = (
 
 FAULTY = Checked(
     SOURCE,
-    None,
     (
         Judged(DEFINITION, None),
         Judged(FIRST, PROVED),
@@ -98,7 +97,6 @@ FAULTY = Checked(
 )
 SOUND = Checked(
     Source("notes/sound.md", TEXT),
-    None,
     (Judged(DEFINITION, None), Judged(FIRST, PROVED)),
     (),
     Verdict.PROVED,
@@ -108,7 +106,6 @@ SOUND = Checked(
 )
 UNREAD = Checked(
     Source("notes/image.md", ""),
-    None,
     (),
     (Diagnostic(Severity.ERROR, "binary", "this is no text", Span(0, 0)),),
     None,

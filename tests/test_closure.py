@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from derivcheck.checker import CONTRADICTED, FOUND_WRONG, NOT_JUDGED
+from derivcheck.checked import CONTRADICTED, FOUND_WRONG, NOT_JUDGED
 from derivcheck.cli import USAGE, app
 from derivcheck.verdict import Verdict
 
@@ -33,8 +33,9 @@ def test_commands_are_those_of_the_specification():
     assert COMMANDS == ["check", "explain", "list", "run", "show"]
     assert options_of("run") == {
         *("--all", "--trials", "--seed", "--device", "--dtype", "--reports"),
+        *("--jobs", "--no-cache"),
     }
-    assert options_of("check") == {"--format", "--strict", "--seed"}
+    assert options_of("check") == {"--format", "--strict", "--seed", "--jobs", "--no-cache"}
     assert options_of("show") == {"--as"}
     assert options_of("list") == {"--tag"}
 
@@ -42,7 +43,7 @@ def test_commands_are_those_of_the_specification():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_explains_the_command_and_every_option(command):
     text = CliRunner().invoke(app, [command, "--help"]).stdout
-    assert options_of(command) <= set(re.findall(r"--[a-z]+", text))
+    assert options_of(command) <= set(re.findall(r"--[a-z-]+", text))
     assert all(parameter.help for parameter in get_command(app).commands[command].params)
 
 
@@ -58,7 +59,7 @@ def test_readme_names_only_commands_and_options_that_exist(readme):
     assert len(named) > 8
     for command, rest in named:
         assert command in known
-        assert set(re.findall(r"--[a-z]+", rest)) <= options_of(command)
+        assert set(re.findall(r"--[a-z-]+", rest)) <= options_of(command)
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from derivcheck.checker import Judged, check_source
+from derivcheck.checked import Judged
+from derivcheck.checker import check_source
 from derivcheck.derivation import Kind
 from derivcheck.document import load_source
 

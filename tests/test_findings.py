@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from judged_pages import FAULTY, SECOND, SOUND, UNDECIDED, UNREAD
 
-from derivcheck.checker import Judged
+from derivcheck.checked import Judged
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.findings import array, findings, tally
 from derivcheck.verdict import Judgement, Outcome, Verdict

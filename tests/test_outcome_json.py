@@ -9,7 +9,7 @@ import pytest
 from judged_pages import FAULTY, SECOND, SOUND, SOURCE, UNREAD
 
 from derivcheck import outcome_json
-from derivcheck.checker import Judged
+from derivcheck.checked import Judged
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.verdict import Evidence, Outcome
 

@@ -9,7 +9,8 @@ import pytest
 from judged_pages import FAULTY, SECOND, SOUND, UNREAD, WITNESSES
 
 from derivcheck import registry, report
-from derivcheck.checker import Judged, run_derivation
+from derivcheck.checked import Judged
+from derivcheck.checker import run_derivation
 from derivcheck.verdict import Evidence, Judgement, Outcome, Verdict
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from judged_pages import FAULTY, SECOND, SOUND
 
-from derivcheck.checker import Judged
+from derivcheck.checked import Judged
 from derivcheck.source import Source
 from derivcheck.verdict import Judgement, Verdict
 from derivcheck.workflow import commands
