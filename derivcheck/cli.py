@@ -52,6 +52,11 @@ class Dtype(StrEnum):
     FLOAT32 = "float32"
 
 
+class Backend(StrEnum):
+    NUMPY = "numpy"
+    JAX = "jax"
+
+
 class Form(StrEnum):
     TEXT = "text"
     LATEX = "latex"
@@ -209,6 +214,54 @@ def show_command(
         typer.echo(showing.closed_forms(derivation, form.value), nl=False)
     except LoweringError as error:
         raise _usage_error(f"{name} has no form as {form.value}: {error}") from None
+
+
+@app.command("train")
+def train_command(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="What to train.")] = None,
+    models: Annotated[bool, typer.Option("--list", help="List the models.")] = False,
+    backend: Annotated[Backend, typer.Option(help="What computes.")] = Backend.JAX,
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="Other data than the model's own.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of the whole run.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
+    device: Annotated[Device, typer.Option(help="Where JAX computes.")] = Device.CPU,
+    dtype: Annotated[Dtype, typer.Option(help="Precision of the run.")] = Dtype.FLOAT32,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="By default checkpoints/MODEL.npz.", dir_okay=False),
+    ] = None,
+) -> None:
+    """Train a model whose every gradient comes from the registry.
+
+    Forward passes and pullbacks are the generated code of registered pages, composed; JAX
+    differentiates nothing.
+    """
+    if not models and model is None:
+        typer.echo(context.get_help(), err=True)
+        raise _usage_error("train needs the name of a model, or --list")
+    try:
+        devices.claim(device.value)
+    except devices.NoGpu as error:
+        raise _usage_error(str(error)) from None
+
+    from derivcheck import terminal
+    from derivcheck.training import command
+
+    if model is None or models:
+        typer.echo(command.listing(), nl=False)
+        return
+    request = command.Request(
+        model, backend.value, data, steps, seed, dtype.value, resume, checkpoint
+    )
+    try:
+        status = command.train(request, terminal.console(), terminal.console(stderr=True))
+    except command.Unusable as error:
+        raise _usage_error(str(error)) from None
+    raise typer.Exit(status)
 
 
 @app.command("check")

@@ -30,12 +30,16 @@ def options_of(command: str) -> set[str]:
 
 
 def test_commands_are_those_of_the_specification():
-    assert COMMANDS == ["check", "explain", "list", "run", "show"]
+    assert COMMANDS == ["check", "explain", "list", "run", "show", "train"]
     assert options_of("run") == {
         *("--all", "--trials", "--seed", "--device", "--dtype", "--reports"),
         *("--jobs", "--no-cache"),
     }
     assert options_of("check") == {"--format", "--strict", "--seed", "--jobs", "--no-cache"}
+    assert options_of("train") == {
+        *("--list", "--backend", "--data", "--steps", "--seed", "--device", "--dtype"),
+        *("--resume", "--checkpoint"),
+    }
     assert options_of("show") == {"--as"}
     assert options_of("list") == {"--tag"}
 

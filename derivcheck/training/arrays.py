@@ -1,0 +1,65 @@
+"""The two array libraries behind one door: NumPy as it is, or JAX.
+
+A value of either library is typed `Array`: the generated code runs on both, and so does all that
+trains with it.
+"""
+
+# JAX types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+Backend = Literal["numpy", "jax"]
+Dtype = Literal["float64", "float32", "bfloat16"]
+Array = Any
+"""A `numpy.ndarray`, a `jax.Array` or a tracer of one."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def library(backend: Backend) -> Any:
+    """`numpy`, or `jax.numpy`."""
+    return importlib.import_module("numpy" if backend == "numpy" else "jax.numpy")
+
+
+def compiled(function: Function, backend: Backend) -> Function:
+    """The function under `jax.jit`; for NumPy the function itself."""
+    if backend == "numpy":
+        return function
+    import jax  # heavy, and not needed by NumPy
+
+    return jax.jit(function)  # pyright: ignore[reportReturnType] -- it is called in the same way
+
+
+@contextmanager
+def precision(backend: Backend, dtype: Dtype) -> Generator[None]:
+    """Inside, JAX has 64-bit numbers if `dtype` has.
+
+    NumPy says nothing of overflow there: a run that diverges is stopped by what it checks itself.
+    """
+    import numpy
+
+    with numpy.errstate(all="ignore"):
+        if backend == "numpy":
+            yield
+            return
+        try:  # heavy, and not needed by NumPy
+            from jax import enable_x64
+        except ImportError:  # JAX below 0.8 has it in its experimental room
+            from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+        with enable_x64(dtype == "float64"):
+            yield
+
+
+def dtype_of(dtype: Dtype) -> Any:
+    """The dtype as NumPy knows it; bfloat16 comes with JAX."""
+    import numpy
+
+    if dtype == "bfloat16":
+        return numpy.dtype(importlib.import_module("ml_dtypes").bfloat16)
+    return numpy.dtype(dtype)

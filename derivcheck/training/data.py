@@ -1,0 +1,75 @@
+"""Data to train on: what is bundled with scikit-learn, what is generated here, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy
+
+from derivcheck.training.arrays import Array
+
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Data:
+    """Examples in two parts.
+
+    `kind` is what is in them: `classes` (x of any shape, y a class), `values` (x and y numbers),
+    `sequences` (x a class for each place in time, y a class), `text` (x alone, a class for each
+    character). Arrays are float64 or, for classes, int64; the loop rounds them to its precision.
+    """
+
+    name: str
+    kind: str
+    train: Mapping[str, Array]
+    test: Mapping[str, Array]
+    classes: int = 0
+    labels: tuple[str, ...] = ()
+    notes: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of one example's x."""
+        return tuple(self.train["x"].shape[1:])
+
+    @property
+    def features(self) -> int:
+        """The entries of one example's x."""
+        return int(numpy.prod(self.shape))
+
+
+def split(
+    name: str,
+    kind: str,
+    arrays: Mapping[str, Array],
+    rng: numpy.random.Generator,
+    *,
+    classes: int = 0,
+    labels: tuple[str, ...] = (),
+) -> Data:
+    """A random fifth becomes the test part."""
+    count = len(arrays["x"])
+    order = rng.permutation(count)
+    cut = count - round(TEST_SHARE * count)
+    first, last = order[:cut], order[cut:]
+    return Data(
+        name,
+        kind,
+        {key: value[first] for key, value in arrays.items()},
+        {key: value[last] for key, value in arrays.items()},
+        classes,
+        labels,
+    )
+
+
+def standardised(data: Data) -> Data:
+    """Every feature with mean 0 and variance 1 over the training part; constant ones become 0."""
+    mean, deviation = data.train["x"].mean(axis=0), data.train["x"].std(axis=0)
+    scale = numpy.where(deviation > 0, deviation, 1.0)
+
+    def of(part: Mapping[str, Array]) -> Mapping[str, Array]:
+        return {**part, "x": (part["x"] - mean) / scale}
+
+    return Data(data.name, data.kind, of(data.train), of(data.test), data.classes, data.labels)

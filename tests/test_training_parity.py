@@ -1,0 +1,85 @@
+"""Every model's composed pullbacks against JAX's autodiff of the same model in plain references."""
+
+import jax
+import numpy as np
+import pytest
+
+from derivcheck.training import MODELS
+from derivcheck.training.arrays import precision
+from derivcheck.training.parity import from_autodiff, scaled_differences
+from derivcheck.training.step import from_pullbacks
+from tests.training_models import short_run, shortened
+
+GRADIENTS = 1e-10
+PARAMETERS = 1e-8
+STEPS = 3
+BACKENDS = ("numpy", "jax")
+DIFFERENTIATORS = (
+    *("grad", "value_and_grad", "vjp", "jvp", "linearize", "linear_transpose"),
+    *("jacfwd", "jacrev", "hessian", "checkpoint"),
+)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_of_both_backends_are_those_of_autodiff(name):
+    """At the first and at the last of a few steps, each parameter by itself, at equal points."""
+    model = shortened(name, STEPS)
+    run = short_run(name, STEPS)
+    autodiff = jax.jit(from_autodiff(model))
+    composed = jax.jit(from_pullbacks(model, "jax"))
+    with precision("jax", "float64"):
+        for step in range(STEPS):
+            position, batch = run.position, run.batches.at(step)
+            given = (position.parameters, position.state, batch)
+            losses, expected, state = autodiff(*given)
+            for found in (from_pullbacks(model, "numpy")(*given), composed(*given)):
+                assert max(scaled_differences(found[1], expected).values()) <= GRADIENTS
+                assert max(scaled_differences(found[0], losses).values()) <= GRADIENTS
+                assert max(scaled_differences(found[2], state).values(), default=0) <= GRADIENTS
+                assert all(np.asarray(each).dtype == np.float64 for each in found[1].values())
+            run.advance()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", MODELS)
+def test_two_hundred_steps_end_where_autodiff_ends(name, backend):
+    ours = short_run(name, 200, backend)
+    theirs = short_run(name, 200, "jax", gradients=from_autodiff(MODELS[name]))
+    ours.go()
+    theirs.go()
+    found = scaled_differences(ours.position.parameters, theirs.position.parameters)
+    assert max(found.values()) <= PARAMETERS, found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", MODELS)
+def test_float32_stays_float32(name, backend):
+    run = short_run(name, 2, backend, "float32")
+    run.go()
+    for part in (run.position.parameters, run.position.state):
+        assert {str(np.asarray(each).dtype) for each in part.values()} <= {"float32"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["mlp_batchnorm"])
+def test_training_differentiates_nothing(name, backend, poisoned):
+    """JAX's differentiation raises, and the run does not notice."""
+    run = short_run(name, 2, backend)
+    run.go()
+    assert run.step == 2
+
+
+def test_the_poison_works(poisoned):
+    """The twin: the witness does differentiate, and dies of it."""
+    with pytest.raises(AssertionError, match="differentiated"):
+        short_run("mlp_elu", 2, "jax", gradients=from_autodiff(MODELS["mlp_elu"])).go()
+
+
+@pytest.fixture
+def poisoned(monkeypatch):
+    def die(*_args, **_kwargs):
+        raise AssertionError("the training path differentiated")
+
+    for name in DIFFERENTIATORS:
+        monkeypatch.setattr(jax, name, die)
