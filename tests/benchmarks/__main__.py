@@ -28,7 +28,7 @@ def main() -> None:
     import jax
     from tables import BY_HAND, MEAN, WORST, against_baselines, against_references, missed
 
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", arguments.dtype == "float64")
     wall = arguments.wall or arguments.device == "gpu"
     chosen = {"dtype": arguments.dtype, "rounds": arguments.rounds, "wall": wall}
     print(

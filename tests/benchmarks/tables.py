@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from workloads import Workload, workload
 
-from derivcheck import registry
+from derivcheck import load, registry
 
 Pair = tuple[Side, Side]
 
@@ -66,7 +66,8 @@ def against_baselines(
 
 def against_references(names: Sequence[str], *, dtype: str, rounds: int, wall: bool) -> list[Row]:
     """Pages in JAX against `jax.vjp` of their own References."""
-    works = (workload(name).at(dtype) for name in names or registry.names())
+    every = [name for name in registry.names() if load(name).derivation.reference is not None]
+    works = (workload(name).at(dtype) for name in names or every)
 
     def sides(work: Workload) -> Pair:
         return of_jax(work, reference="page")

@@ -106,18 +106,25 @@ def _extents(derivation: Derivation, sizes: dict[str, int]) -> dict[Parameter, i
 def _arrays(
     derivation: Derivation, extents: dict[Parameter, int], generator: np.random.Generator
 ) -> dict[Tensor, Any]:
-    """Exact sampling where a domain or a hypothesis asks for it, normal numbers elsewhere."""
-    cotangents = [cotangent_of(derivation, output) for output in derivation.outputs]
-    context = derivation.context
-    tied = {t for h in context.hypotheses for side in (h.left, h.right) for t in tensors(side)}
-    anywhere = (Domain(), Domain(declared=True))
-    special = [t for t in derivation.inputs if t in tied or t.symmetric or t.domain not in anywhere]
-    point = sample(special, extents, Context(hypotheses=context.hypotheses), generator)
+    """Entries anywhere in their domains; exact sampling, which is slow, where they are tied."""
+    hypotheses = derivation.context.hypotheses
+    tied = {t for h in hypotheses for side in (h.left, h.right) for t in tensors(side)}
+    special = [t for t in derivation.inputs if t in tied or t.symmetric]
+    point = sample(special, extents, Context(hypotheses=hypotheses), generator)
     assert point is not None, derivation.name
     found: dict[Tensor, Any] = dict(point.values)
+    cotangents = [cotangent_of(derivation, output) for output in derivation.outputs]
     for tensor in (*derivation.inputs, *cotangents):
         if tensor not in found:
-            size = shape(tensor, extents)
-            scale = SCALE if size else 1.0
-            found[tensor] = scale * generator.standard_normal(size)
+            found[tensor] = _drawn(tensor.domain, shape(tensor, extents), generator)
     return found
+
+
+def _drawn(domain: Domain, size: tuple[int, ...], generator: np.random.Generator) -> Any:
+    if domain.values:
+        return generator.choice([float(value) for value in domain.values], size)
+    if domain.lower is None and domain.upper is None:
+        return (SCALE if size else 1.0) * generator.standard_normal(size)
+    low = float(domain.lower if domain.lower is not None else domain.upper - 1)
+    high = float(domain.upper if domain.upper is not None else low + 1)
+    return low + (high - low) * generator.uniform(0.1, 0.9, size)
