@@ -1,4 +1,9 @@
-"""Contractions as `@`, `vdot`, `tensordot` or `einsum`, and as convolutions where they are ones."""
+"""Contractions as `@`, `vdot`, `vecdot`, `tensordot` or `einsum`, and as convolutions where they
+are ones.
+
+Where every letter is in both operands nothing is gained by a product of matrices: in JAX it is
+written as a sum of products, which XLA computes together with what the operands are made of.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from string import ascii_lowercase
 from typing import Protocol
 
 from derivcheck.codegen import convolutions
-from derivcheck.codegen.text import ATOM, PRODUCT, UNARY, Code, call, tuple_text
+from derivcheck.codegen.text import ATOM, PRODUCT, UNARY, Code, call, raised, tuple_text
 from derivcheck.expression import Affine, Index
 from derivcheck.lowering.array import Arrange, Array, Axes, Contract, Fold, Variable
 
@@ -34,11 +39,15 @@ def contract(array: Contract, printer: Operands) -> Code:
     batch = tuple(index for index in shared if index in array.axes)
     first = tuple(index for index in left.axes if index not in shared)
     second = tuple(index for index in right.axes if index not in shared)
+    if not first and not second and printer.backend == "jax":
+        return _sum_of_products(array, left, right, gone, printer)
     if second and array.axes[: len(batch)] == batch:
         # The operand whose letters lead the result stands on the left.
         leading = array.axes[len(batch)] if len(array.axes) > len(batch) else None
         if leading in second:
             left, right, first, second = right, left, second, first
+    if not second and (*array.axes, *gone) == left.axes == right.axes and len(gone) == 1 and batch:
+        return call("np.vecdot", printer.code(left).text, printer.code(right).text)
     if not batch:
         return _plain(array, left, right, gone, first, second, printer)
     wanted = (*batch, *first, *second)
@@ -77,6 +86,21 @@ def _plain(
     if result == array.axes:
         return code
     return printer.transposed(Variable(result, code.at(ATOM)), array.axes)
+
+
+def _sum_of_products(
+    array: Contract, left: Array, right: Array, gone: Axes, printer: Operands
+) -> Code:
+    if left == right:
+        product = raised(printer.code(left), Code("2"))
+    else:
+        other = printer.transposed(right, left.axes)
+        product = Code(f"{printer.code(left).at(UNARY)} * {other.at(UNARY)}", PRODUCT)
+    axes = [str(left.axes.index(index)) for index in gone]
+    inside = "" if not array.axes else f"axis={axes[0] if len(axes) == 1 else tuple_text(axes)}"
+    code = Code(f"{product.at(ATOM)}.sum({inside})")
+    kept = tuple(index for index in left.axes if index not in gone)
+    return printer.transposed(Variable(kept, code.text), array.axes)
 
 
 def _left(array: Array, order: Axes, printer: Operands) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from derivcheck.codegen import support
+from derivcheck.codegen.in_place import Step, steps
 from derivcheck.codegen.integers import affine, formula
 from derivcheck.codegen.printing import Backend, Printer
 from derivcheck.codegen.text import (
@@ -22,7 +24,7 @@ from derivcheck.codegen.text import (
     unpacked,
 )
 from derivcheck.expression import Affine, Parameter, parameters
-from derivcheck.lowering import Extent, FormulaProgram, Program, Routine
+from derivcheck.lowering import Assignment, Extent, FormulaProgram, Program, Routine
 from derivcheck.lowering.array import (
     Arrange,
     Array,
@@ -84,7 +86,7 @@ class _Writer:
                 self._described("Shapes", (*program.inputs, *program.outputs)),
             ]
         )
-        lines += self._body(routine)
+        lines += self._body(routine, (*program.outputs, *program.residuals))
         outputs, residuals = tuple_text(program.outputs), _tuple(program.residuals)
         line = f"{INDENT}return {outputs}, {residuals}"
         if fits(line):
@@ -106,7 +108,7 @@ class _Writer:
         )
         lines += unpacked(program.residuals, "residuals")
         lines += unpacked(program.cotangents, "cotangents")
-        lines += self._body(routine)
+        lines += self._body(routine, routine.results)
         line = f"{INDENT}return {_tuple(routine.results)}"
         if fits(line):
             return [*lines, line]
@@ -121,7 +123,11 @@ class _Writer:
                 self._described("Shapes", routine.arguments),
             ]
         )
-        return [*lines, *self._body(routine), f"{INDENT}return {routine.results[0]}"]
+        return [
+            *lines,
+            *self._body(routine, routine.results),
+            f"{INDENT}return {routine.results[0]}",
+        ]
 
     def layer(self, program: Program) -> list[str]:
         """The pair as one differentiable function, and the two rules that make it one."""
@@ -174,7 +180,7 @@ class _Writer:
     def _statics(self, routine: Routine) -> list[str]:
         return [self.printer.numbers[parameter] for parameter in routine.statics]
 
-    def _body(self, routine: Routine) -> list[str]:
+    def _body(self, routine: Routine, results: Sequence[str]) -> list[str]:
         lines: list[str] = []
         names = Names()
         for name in dict.fromkeys((*self.printer.numbers.values(), *routine.arguments)):
@@ -184,12 +190,12 @@ class _Writer:
                 names.adopt(item.name, item.value)
             else:
                 names.unique(item.name)
-        for item in routine.body:
+        for item, written in self._steps(routine, results):
             comment = f"{INDENT}# {plain(item.formula)}"
             if item.formula and fits(comment):
                 lines.append(comment)
-            for name, code in self._split(item.name, item.value, names):
-                lines += assignment(name, code)
+            for step in written:
+                lines += self._split(step, names)
         used = _words(lines)
         heading = list(self._extents(routine, used))
         if "dtype" in used:
@@ -197,19 +203,29 @@ class _Writer:
             heading.append(f"{INDENT}dtype = {self.printer.np}.result_type({arrays})")
         return [*heading, *lines]
 
-    def _split(self, name: str, value: Array, names: Names) -> Iterator[tuple[str, Code]]:
-        """The assignment, operands that make it too long on lines of their own before it."""
+    def _steps(
+        self, routine: Routine, results: Sequence[str]
+    ) -> Iterator[tuple[Assignment, tuple[Step, ...]]]:
+        if self.printer.backend == "jax":
+            return ((item, (Step(item.name, item.value),)) for item in routine.body)
+        ranks = [len(self.shapes[name]) for name in routine.arguments]
+        # Vectors stand beside matrices as biases and means; alone they may be a model's weights.
+        least = min(2, max(ranks, default=0)) or 1
+        return steps(routine.body, results, least)
+
+    def _split(self, step: Step, names: Names) -> Iterator[str]:
+        """The lines of a step, operands that make it too long on lines of their own before it."""
         while True:
-            code = self.printer.code(value)
-            if all(map(fits, assignment(name, code))):
-                break
-            part = self._longest(value)
+            operator, code = self.printer.written(step)
+            lines = assignment(step.target, code, operator)
+            part = None if all(map(fits, lines)) else self._longest(step.value)
             if part is None:
-                break
+                yield from lines
+                return
             chosen = names.value(part)
-            yield from self._split(chosen, part, names)
-            value = _replaced(value, part, Variable(part.axes, chosen))
-        yield name, code
+            yield from self._split(Step(chosen, part), names)
+            value = _replaced(step.value, part, Variable(part.axes, chosen))
+            step = replace(step, value=value)
 
     def _longest(self, value: Array) -> Array | None:
         """The part to take out: the longest that fits half a line, else the longest operand."""

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from derivcheck.codegen import contractions
+from derivcheck.codegen.in_place import Step
 from derivcheck.codegen.integers import affine
 from derivcheck.codegen.text import (
     ATOM,
@@ -23,6 +24,7 @@ from derivcheck.codegen.text import (
 )
 from derivcheck.expression import Affine, Index, Parameter
 from derivcheck.lowering.array import (
+    ONE,
     Arrange,
     Array,
     Axes,
@@ -167,6 +169,46 @@ class Printer:
     def _stable(self, name: str) -> str:
         return f"jax.nn.{name}" if self.backend == "jax" else name
 
+    def written(self, step: Step) -> tuple[str, Code]:
+        """What stands between a step's target and its right side, and the right side.
+
+        An operator is `=`, `+=` and so on, or empty where the call writes into the target itself.
+        """
+        value, memory = step.value, step.memory
+        if not memory:
+            return "=", self.code(value)
+        same = step.target == memory
+        match value:
+            case Total(axes, ((_, Variable(_, name)), (sign, other))) if name == memory:
+                operator, function = ("+=", "add") if sign > 0 else ("-=", "subtract")
+                operands = memory, self.aligned(other, axes)
+            case Total(axes, ((_, other), (_, Variable()))):
+                operator, function = "", "subtract"
+                operands = self.aligned(other, axes), memory
+            case Ratio(_, _, (Variable(_, name), Constant(_, factor)), ()) if (
+                name == memory and factor == -1
+            ):
+                operator, function, operands = "", "negative", (memory,)
+            case Ratio(axes, _, (Variable(_, name), other), ()) if name == memory:
+                operator, function = "*=", "multiply"
+                operands = memory, self.aligned(other, axes)
+            case Ratio(axes, _, (Variable(_, name),), (other,)) if name == memory:
+                operator, function = "/=", "divide"
+                operands = memory, self.aligned(other, axes)
+            case Ratio(axes, _, numerators, _):
+                operator, function = "", "divide"
+                operands = self.aligned(numerators[0] if numerators else ONE, axes), memory
+            case Raised():
+                operator, function, operands = "", "square", (memory,)
+            case _:
+                head, arguments = self.code(value).call or ("", ())
+                return "" if same else "=", call(head, *arguments, f"out={memory}")
+        if same and operator:
+            return operator, next(part for part in operands if isinstance(part, Code))
+        texts = [part if isinstance(part, str) else part.text for part in operands]
+        code = call(f"{self.np}.{function}", *texts, f"out={memory}")
+        return "" if same else "=", code
+
     # --- integers and masks ---------------------------------------------------------------------
 
     def _range(self, index: Index, target: Axes) -> str:
@@ -221,17 +263,17 @@ class Printer:
         if whole != "1" or not array.numerators:
             numerators.append(whole)
         text = "-" if coefficient < 0 else ""
-        operands: list[tuple[str, Axes]] = [(part, ()) for part in numerators]
+        operands: list[tuple[str, Axes, bool]] = [(part, (), True) for part in numerators]
         for part in array.numerators:
             code = self.aligned(part, array.axes)
             level = ATOM if isinstance(part, Contract) and code.level == PRODUCT else PRODUCT
-            operands.append((code.at(max(level, UNARY)), part.axes))
+            operands.append((code.at(max(level, UNARY)), part.axes, is_number(part)))
         covered: set[Index] = set()
-        for position, (part, axes) in enumerate(operands):
+        for position, (part, axes, plain) in enumerate(operands):
             covered |= set(axes)
             text += f" * {part}" if position else part
             last = position == len(operands) - 1
-            ready = [p for p in pending if last or (axes and set(p.axes) <= covered)]
+            ready = [p for p in pending if last or (not plain and set(p.axes) <= covered)]
             if ready:
                 pending = [p for p in pending if p not in ready]
                 codes = [self.aligned(p, array.axes) for p in ready]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 NUMPY = {
     "sigmoid": '''
-def sigmoid(x):
+def sigmoid(x, out=None):
     """1 / (1 + e^-x); where e^-x overflows the quotient is 0, as it should be."""
+    z = np.asarray(np.negative(x, out=out))
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        np.exp(z, out=z)
+    z += 1
+    return np.reciprocal(z, out=z)
 ''',
     "softmax": '''
-def softmax(x, axis):
+def softmax(x, axis, out=None):
     """e^x / sum(e^x) along `axis`, without overflow."""
-    z = np.exp(x - x.max(axis=axis, keepdims=True))
-    return z / z.sum(axis=axis, keepdims=True)
+    z = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    np.exp(z, out=z)
+    z /= z.sum(axis=axis, keepdims=True)
+    return z
 ''',
     "log_softmax": '''
-def log_softmax(x, axis):
+def log_softmax(x, axis, out=None):
     """x - log(sum(e^x)) along `axis`, without overflow."""
-    shifted = x - x.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    z = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    z -= np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    return z
 ''',
     "logsumexp": '''
 def logsumexp(x, axis):
@@ -27,7 +33,8 @@ def logsumexp(x, axis):
     largest = x.max(axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore"):
-        logarithm = np.log(np.exp(x - largest).sum(axis=axis))
+        z = x - largest
+        logarithm = np.log(np.exp(z, out=z).sum(axis=axis))
     return logarithm + largest.squeeze(axis)
 ''',
     "unfold": '''

@@ -58,23 +58,27 @@ def fits(line: str) -> bool:
     return len(line) <= WIDTH
 
 
-def assignment(target: str, code: Code) -> list[str]:
-    """`target = code` in a function's body; too long a line is broken at arguments or terms."""
-    line = f"{INDENT}{target} = {code.text}"
+def assignment(target: str, code: Code, operator: str = "=") -> list[str]:
+    """`target = code` in a function's body; too long a line is broken at arguments or terms.
+
+    With another operator `target += code`, and `code` alone where it is empty.
+    """
+    left = f"{INDENT}{target} {operator} " if operator else INDENT
+    line = f"{left}{code.text}"
     if fits(line):
         return [line]
     if len(code.terms) > 2:
         whole = INDENT * 2 + code.text
         lines = [whole] if fits(whole) else [f"{INDENT * 2}{term}" for term in code.terms]
-        return [f"{INDENT}{target} = (", *lines, f"{INDENT})"]
+        return [f"{left}(", *lines, f"{INDENT})"]
     if code.call is None:
         return [line]
     head, arguments = code.call
     inside = INDENT * 2 + ", ".join(arguments)
     if fits(inside):
-        return [f"{INDENT}{target} = {head}(", inside, f"{INDENT}){code.tail}"]
+        return [f"{left}{head}(", inside, f"{INDENT}){code.tail}"]
     broken = [line for argument in arguments for line in _argument(argument)]
-    return [f"{INDENT}{target} = {head}(", *broken, f"{INDENT}){code.tail}"]
+    return [f"{left}{head}(", *broken, f"{INDENT}){code.tail}"]
 
 
 def _argument(text: str) -> list[str]:

@@ -344,6 +344,12 @@ def contract(scope: Axes, factors: Sequence[Array], over: Collection[Index]) -> 
     """Σ_over Π factors, pair by pair, the pair with the smallest joint space first."""
     pending = list(factors)
     left_over = set(over)
+    match pending:
+        case [Raised(axes, base, Constant(_, exponent))] if exponent == 2 and left_over & set(axes):
+            # A sum of squares needs no array of squares.
+            pending = [base, base]
+        case _:
+            pass
     if len(pending) > 2 and len({frozenset(factor.axes) for factor in pending}) == 1:
         return reduce(scope, "sum", over, multiply(scope, pending))
     while True:

@@ -70,7 +70,7 @@ class LayerNorm:
         beta_bar = Y_bar.sum(axis=0)
         X_bar = Y_bar * gamma
         along = np.vecdot(X_bar, X_hat)
-        X_bar -= X_bar.mean(axis=1, keepdims=True)
+        X_bar -= (Y_bar @ gamma / M)[:, None]
         X_bar -= X_hat * (along / M)[:, None]
         X_bar *= reciprocal[:, None]
         epsilon_bar = -0.5 * np.dot(reciprocal * reciprocal, along)
