@@ -10,7 +10,7 @@ own, and so does a binder that occurs in the subscripts of the variable.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from derivcheck.expression import (
     ONE,
@@ -20,8 +20,10 @@ from derivcheck.expression import (
     Apply,
     Context,
     Count,
+    Definition,
     Delta,
     Derivative,
+    Disorder,
     Entry,
     Expression,
     Function,
@@ -39,8 +41,10 @@ from derivcheck.expression import (
     add,
     apply,
     binders,
+    circle,
     delta,
     divide,
+    equations,
     fresh,
     multiply,
     negate,
@@ -48,9 +52,11 @@ from derivcheck.expression import (
     power,
     rational,
     rebuild,
+    shifts,
     square_root,
     substitute,
     subtract,
+    tensors,
     total,
     walk,
     within,
@@ -86,13 +92,83 @@ class UnknownFunction(Exception):
     """No rule says how to differentiate a function of this name."""
 
 
+class EndlessDerivative(UnknownFunction):
+    """What is differentiated rests on the variable over any number of steps of a recurrence."""
+
+
 def derivative(expression: Expression, variable: Entry, context: Context) -> Expression:
     """The total derivative of `expression` with respect to one entry.
 
     Definitions are followed wherever they lead to `variable.tensor`, which is itself perturbed as
-    if nothing defined it. Raises `UnknownFunction`.
+    if nothing defined it. Through a recurrence a scalar is differentiated by the adjoints that the
+    context knows, anything else over a fixed number of steps. Raises `UnknownFunction`.
     """
+    if isinstance(expression, Entry) and not expression.subscripts:
+        through = _recurrences_between(expression.tensor, variable.tensor, context)
+        if through:
+            return _by_adjoints(expression.tensor, variable, through, context)
     return _Differentiation(variable, context).of(expand_derivatives(expression, context))
+
+
+def adjoint_definitions(scalar: Tensor, context: Context) -> dict[Tensor, Definition]:
+    """The derivatives of a defined scalar by the tensors defined by recurrence that it rests on.
+
+    Each is a recurrence that runs the other way: ∂L/∂h_t is what L gets from h_t directly, and
+    what it gets through every entry that is defined by h_t. Right if the circles of the context are
+    well founded. Raises `UnknownFunction`.
+    """
+    through = tuple(t for t in context.definitions if t in context.recurrent)
+    through = tuple(t for t in through if context.depends(scalar, t))
+    adjoints = {tensor: adjoint_of(scalar, tensor) for tensor in through}
+    known = {(scalar, tensor): adjoint for tensor, adjoint in adjoints.items()}
+    context = replace(context, adjoints=known)
+    found: dict[Tensor, Definition] = {}
+    for tensor, adjoint in adjoints.items():
+        definition = context.definitions[tensor]
+        indices = tuple(map(fresh, definition.indices))
+        entry = Entry(tensor, tuple(map(Affine.of, indices)))
+        body = _by_adjoints(scalar, entry, through, context)
+        found[tensor] = Definition(adjoint, indices, body, definition.recurs_along)
+    return found
+
+
+def adjoint_of(scalar: Tensor, tensor: Tensor) -> Tensor:
+    """The array ∂L/∂h."""
+    name = rf"\partial {scalar.name}/\partial {tensor.name}"
+    return Tensor(name, tensor.extents, scope=f"adjoint {scalar.scope} {tensor.scope}")
+
+
+def _recurrences_between(scalar: Tensor, variable: Tensor, context: Context) -> tuple[Tensor, ...]:
+    """The tensors defined by recurrence on a way from the scalar to the variable."""
+    return tuple(
+        tensor
+        for tensor in context.definitions
+        if tensor in context.recurrent
+        and context.depends(scalar, tensor)
+        and context.depends(tensor, variable)
+    )
+
+
+def _by_adjoints(
+    scalar: Tensor, variable: Entry, through: tuple[Tensor, ...], context: Context
+) -> Expression:
+    """∂L/∂v: directly, and through each entry h_q of a recurrence that is defined by v directly.
+
+    A derivative is direct if it goes through no recurrence.
+    """
+    direct = _Differentiation(variable, context, cut=context.recurrent)
+    body = expand_derivatives(context.definitions[scalar].body, context)
+    terms = [direct.of(body)]
+    for tensor in through:
+        adjoint = context.adjoints.get((scalar, tensor))
+        if adjoint is None:
+            raise EndlessDerivative(f"{scalar.name} rests on every step of {tensor.name}")
+        for equation in equations(context.definitions[tensor]):
+            slope = direct.of_value(equation.value, equation.entry)
+            terms.append(
+                _sum(equation.indices, multiply(replace(equation.entry, tensor=adjoint), slope))
+            )
+    return add(*terms)
 
 
 def expand_derivatives(expression: Expression, context: Context) -> Expression:
@@ -106,10 +182,14 @@ def expand_derivatives(expression: Expression, context: Context) -> Expression:
 
 @dataclass
 class _Differentiation:
-    """∂/∂variable in a context; remembers the derivative of every definition it went through."""
+    """∂/∂variable in a context; remembers the derivative of every definition it went through.
+
+    `cut` are tensors that count as constants, unless they are the variable's.
+    """
 
     variable: Entry
     context: Context
+    cut: frozenset[Tensor] = frozenset()
     derivatives: dict[Tensor, tuple[tuple[Index, ...], Expression]] = field(
         default_factory=dict[Tensor, tuple[tuple[Index, ...], Expression]]
     )
@@ -141,6 +221,13 @@ class _Differentiation:
             case Rational() | Count() | Delta() | Guard() | Positive():
                 return ZERO
 
+    def of_value(self, value: Expression, name: Entry) -> Expression:
+        """The derivative of the value of an entry, which is a name for it in rules that use Ω."""
+        value = expand_derivatives(value, self.context)
+        if isinstance(value, Apply) and self._depends(value):
+            return self._apply(value.function, value.arguments, name)
+        return self.of(value)
+
     def _depends(self, expression: Expression) -> bool:
         return any(
             isinstance(node, Derivative) or (isinstance(node, Entry) and self._reaches(node.tensor))
@@ -150,7 +237,15 @@ class _Differentiation:
     def _reaches(self, tensor: Tensor) -> bool:
         known = self.dependent.get(tensor)
         if known is None:
-            known = self.context.depends(tensor, self.variable.tensor)
+            inner = self.context.definitions.get(tensor)
+            if tensor == self.variable.tensor:
+                known = True
+            elif inner is None or tensor in self.cut:
+                known = False
+            elif self.cut:
+                known = any(map(self._reaches, tensors(inner.body)))
+            else:
+                known = self.context.depends(tensor, self.variable.tensor)
             self.dependent[tensor] = known
         return known
 
@@ -164,6 +259,8 @@ class _Differentiation:
         return substitute(expression, {spare: Affine.of(spare)})
 
     def _entry(self, entry: Entry) -> Expression:
+        if not self.cut and entry.tensor in self.context.recursive:
+            return self._step(entry)
         if entry.tensor == self.variable.tensor:
             pairs = zip(
                 entry.subscripts, self.variable.subscripts, entry.tensor.extents, strict=True
@@ -189,6 +286,43 @@ class _Differentiation:
         guards = map(_range, entry.subscripts, entry.tensor.extents)
         instance = substitute(body, dict(zip(indices, entry.subscripts, strict=True)))
         return multiply(*guards, instance)
+
+    def _step(self, entry: Entry) -> Expression:
+        """An entry of a recurrence by another one, a fixed number of steps away."""
+        tensor, variable = entry.tensor, self.variable.tensor
+        members = circle(self.context.definitions, tensor)
+        if variable not in members:
+            raise EndlessDerivative(f"{tensor.name} rests on {variable.name} at every step")
+        try:
+            found = shifts(self.context.definitions, members)
+        except Disorder as disorder:
+            raise EndlessDerivative(f"{tensor.name} is not well founded: {disorder}") from None
+        here, there = entry.subscripts[found.axes[tensor]], found.axes[variable]
+        gap = (self.variable.subscripts[there] - here).constant
+        if gap is None:
+            raise EndlessDerivative(f"{tensor.name} is any number of steps from {variable.name}")
+        if tensor == variable and gap == 0:
+            pairs = zip(entry.subscripts, self.variable.subscripts, tensor.extents, strict=True)
+            return multiply(*(multiply(delta(a, b), _range(a, size)) for a, b, size in pairs))
+        if found.direction * (gap - found.nearest[tensor, variable]) > 0:
+            return ZERO
+        guards = map(_range, entry.subscripts, tensor.extents)
+        body = self.context.definitions[tensor].at(entry.subscripts)
+        cases = tensor in self.context.recurrent
+        slope = self._of_cases(body, entry) if cases else self.of_value(body, entry)
+        return multiply(*guards, slope)
+
+    def _of_cases(self, body: Expression, name: Entry) -> Expression:
+        """The derivative of the body of a recurrence: its cases exclude each other, so that the
+        entry is a name for the value in each."""
+        terms: list[Expression] = []
+        for case in body.terms if isinstance(body, Add) else (body,):
+            *conditions, value = case.factors if isinstance(case, Multiply) else (case,)
+            if conditions and all(isinstance(factor, Delta | Guard) for factor in conditions):
+                terms.append(multiply(*conditions, self.of_value(value, name)))
+            else:
+                terms.append(self.of(expand_derivatives(case, self.context)))
+        return add(*terms)
 
     def _factor(self, factors: tuple[Expression, ...], place: int) -> Expression:
         return multiply(*factors[:place], self.of(factors[place]), *factors[place + 1 :])

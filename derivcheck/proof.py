@@ -10,27 +10,13 @@ which they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from derivcheck.calculus import UnknownFunction, expand_derivatives
+from derivcheck.attempt import Attempt, attempted
 from derivcheck.derivation import Reading
-from derivcheck.expression import (
-    Affine,
-    Derivative,
-    Expression,
-    Hypothesis,
-    Tensor,
-    children,
-    free_indices,
-    walk,
-)
-from derivcheck.normal_form import (
-    NormalForm,
-    Normaliser,
-    Unprovable,
-    expression,
-    subtracted,
-)
+from derivcheck.expression import Expression, Tensor, children
+from derivcheck.induction import established
+from derivcheck.normal_form import NormalForm, expression
 from derivcheck.normal_form.atoms import (
     Atom,
     Exponential,
@@ -40,11 +26,8 @@ from derivcheck.normal_form.atoms import (
     Summation,
     Tower,
     Variable,
-    parts,
     tensor_key,
 )
-from derivcheck.normal_form.digits import Digits, digits_of
-from derivcheck.normal_form.facts import Inequality, inequality
 
 DEFAULT_STEPS = 12_000
 QUICK_STEPS = 3_000
@@ -59,7 +42,8 @@ class Proof:
     """The outcome of one attempt.
 
     `reason` is empty iff `closed`. `assumptions` are the declared facts and side conditions that
-    were used, as text. `steps` are those of the longest attempt, more than were given where they
+    were used, as text; `inductions` the claims about recurrences that were used, each proved by
+    induction. `steps` are those of the longest attempt, more than were given where they
     ran out. `difference` is left − right as far as it was rewritten, for people; None where there
     is none.
     """
@@ -69,6 +53,7 @@ class Proof:
     assumptions: tuple[str, ...]
     steps: int
     difference: Expression | None
+    inductions: tuple[str, ...] = ()
 
 
 def prove(
@@ -82,16 +67,21 @@ def prove(
         return Proof(False, f"only equalities are proved, not {relation}", (), 0, None)
     if _too_deep(reading.left) or _too_deep(reading.right):
         return Proof(False, f"nested more than {_DEEPEST} deep", (), 0, None)
-    attempt = _attempted(reading, off_kinks, steps)
+    known = established(reading.context, off_kinks=off_kinks)
+    reading = replace(reading, context=known.context)
+    attempt = attempted(reading, off_kinks, steps)
     spent = attempt.session.steps
     if not attempt.closed and not attempt.fault and attempt.has_ranges():
         # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
-        again = _attempted(reading, off_kinks, steps, expand_ranges=True)
+        again = attempted(reading, off_kinks, steps, expand_ranges=True)
         spent = max(spent, again.session.steps)
         attempt = again if again.closed else attempt
     session = attempt.session
     if attempt.closed:
-        return Proof(True, "", tuple(session.assumptions), spent, None)
+        lemmas = [lemma for tensor, lemma in known.lemmas.items() if tensor in attempt.unfolded]
+        facts = (*session.assumptions, *(fact for each in lemmas for fact in each.assumptions))
+        inductions = tuple(lemma.text for lemma in lemmas)
+        return Proof(True, "", tuple(dict.fromkeys(facts)), spent, None, inductions)
     reason = attempt.fault or attempt.unused_hypothesis()
     if not attempt.fault:
         suggestion = _missing_declaration(attempt, off_kinks, steps)
@@ -101,32 +91,7 @@ def prove(
     return Proof(False, reason, tuple(session.assumptions), spent, written)
 
 
-def _attempted(
-    reading: Reading,
-    off_kinks: bool,
-    steps: int,
-    positive: frozenset[str] = frozenset(),
-    expand_ranges: bool = False,
-) -> _Attempt:
-    digits = digits_of(reading)
-    session = Normaliser(
-        digits.context(reading.context),
-        off_kinks,
-        steps,
-        supposed_positive=positive,
-        expand_ranges=expand_ranges,
-    )
-    attempt = _Attempt(session, reading, digits)
-    try:
-        attempt.run()
-    except (Unprovable, UnknownFunction) as fault:
-        attempt.fault = str(fault)
-    except RecursionError:
-        attempt.fault = "nested too deep"
-    return attempt
-
-
-def _missing_declaration(attempt: _Attempt, off_kinks: bool, steps: int) -> str:
+def _missing_declaration(attempt: Attempt, off_kinks: bool, steps: int) -> str:
     """What to declare, where the equality holds for positive values of undeclared inputs."""
     if attempt.difference is None:
         return ""
@@ -144,99 +109,10 @@ def _missing_declaration(attempt: _Attempt, off_kinks: bool, steps: int) -> str:
         trials.append(tuple(candidates))
     for trial in trials[:_MOST_DECLARATIONS]:
         keys = frozenset(map(tensor_key, trial))
-        if _attempted(attempt.reading, off_kinks, steps // 4, keys).closed:
+        if attempted(attempt.reading, off_kinks, steps // 4, keys).closed:
             names = ", ".join(f"{tensor.name} > 0" for tensor in trial)
             return f"holds if {names}: declare {names}"
     return ""
-
-
-@dataclass
-class _Attempt:
-    session: Normaliser
-    reading: Reading
-    digits: Digits
-    closed: bool = False
-    difference: NormalForm | None = None
-    fault: str = ""
-    unused: list[str] = field(default_factory=list[str])
-
-    def unused_hypothesis(self) -> str:
-        """Which declared hypothesis could not be turned into a rewriting rule."""
-        if not self.unused:
-            return ""
-        return f"the hypothesis {self.unused[0]} cannot be used for rewriting"
-
-    def has_ranges(self) -> bool:
-        """Whether a guard, or a sum over part of an axis, is left in what did not vanish."""
-        return self.difference is not None and self.session.misplaced(self.difference)
-
-    def run(self) -> None:
-        session, reading = self.session, self.reading
-        self._add_hypotheses()
-        left, right = map(session.read, self._expanded())
-        for side, form in ((reading.left, left), (reading.right, right)):
-            if session.off_kinks and any(isinstance(node, Derivative) for node in walk(side)):
-                self._name_kinks(form)
-        current = session.settled(subtracted(left, right))
-        self.difference = current
-        # Definitions stay names as long as they can; the last defined is unfolded first.
-        while not self._vanishes(current):
-            tensor = self._next_definition(current)
-            if tensor is None:
-                return
-            current = session.settled(session.rewrite(current, {}, tensor))
-        self.closed = True
-
-    def _expanded(self) -> tuple[Expression, Expression]:
-        """Both sides without derivatives, their indices taken apart into digits."""
-        reading = self.reading
-        left = expand_derivatives(reading.left, reading.context)
-        right = expand_derivatives(reading.right, reading.context)
-        values = self.digits.free((*free_indices(left), *free_indices(right)))
-        return self.digits.expression(left, values), self.digits.expression(right, values)
-
-    def _name_kinks(self, form: NormalForm) -> None:
-        """What is differentiated has its kinks where an indicator in the slope jumps."""
-        pending = list(dict.fromkeys(form.atoms()))
-        while pending:
-            atom = pending.pop()
-            if isinstance(atom, Sign):
-                self.session.assume_off_kink(atom.argument)
-            pending.extend(dict.fromkeys(parts(atom)))
-
-    def _vanishes(self, form: NormalForm) -> bool:
-        if not form:
-            return True
-        reduced = self.session.reduced(self.session.folded(form))
-        if self.difference is None or len(reduced.terms) < len(self.difference.terms):
-            self.difference = reduced
-        return not reduced or not self.session.cleared(reduced)
-
-    def _next_definition(self, form: NormalForm) -> Tensor | None:
-        """The last-defined tensor outside functions and roots, else the last-defined of all."""
-        order = {tensor: n for n, tensor in enumerate(self.reading.context.definitions)}
-        outside = [t for t in _plain_tensors(form) if t in order]
-        keys = form.tensors
-        anywhere = [t for t in order if tensor_key(t) in keys]
-        candidates = outside or anywhere
-        return max(candidates, key=lambda tensor: order[tensor], default=None)
-
-    def _add_hypotheses(self) -> None:
-        equations: list[Hypothesis] = []
-        for hypothesis in self.session.context.hypotheses:
-            match inequality(hypothesis):
-                case Affine() as room:
-                    self.session.suppose_size(room, hypothesis.text)
-                case Inequality(argument, mask):
-                    form = self.session.read(argument)
-                    self.session.suppose(form, mask, hypothesis.text)
-                case None:
-                    equations.append(hypothesis)
-        for hypothesis in equations:
-            left = self.session.read(hypothesis.left)
-            right = self.session.read(hypothesis.right)
-            if not self.session.add_rule(hypothesis, left, right):
-                self.unused.append(hypothesis.text)
 
 
 def _under_roots(form: NormalForm) -> list[Tensor]:
@@ -260,19 +136,6 @@ def _under_roots(form: NormalForm) -> list[Tensor]:
                 stack.extend((a, True) for argument in arguments for a in argument.atoms())
             case _:
                 pass
-    return list(found)
-
-
-def _plain_tensors(form: NormalForm) -> list[Tensor]:
-    """The tensors that stand in sums of products, not inside a function or a root."""
-    found: dict[Tensor, None] = {}
-    stack = list(form.atoms())
-    while stack:
-        atom = stack.pop()
-        if isinstance(atom, Variable):
-            found[atom.tensor] = None
-        elif isinstance(atom, Summation):
-            stack.extend(inner for inner, _ in atom.factors)
     return list(found)
 
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
     Apply,
+    Conjecture,
     Context,
-    Definition,
     Derivative,
     Domain,
     Entry,
@@ -82,9 +82,10 @@ def _renamed(reading: Reading, tensors_: Mapping[Tensor, Tensor]) -> Reading:
 
     context = Context(
         {
-            tensor: Definition(tensor, definition.indices, of(definition.body))
+            tensor: replace(definition, body=of(definition.body))
             for tensor, definition in reading.context.definitions.items()
         },
         tuple(Hypothesis(of(h.left), of(h.right), h.text) for h in reading.context.hypotheses),
+        tuple(Conjecture(of(c.left), of(c.right), c.text) for c in reading.context.conjectures),
     )
     return replace(reading, left=of(reading.left), right=of(reading.right), context=context)

@@ -23,6 +23,20 @@ class Counting:
 
     _axes: dict[tuple[str, int], set[int]] = field(default_factory=dict[tuple[str, int], set[int]])
     _starts: set[int] = field(default_factory=set[int])
+    _fixed: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+
+    def fix(self, name: str, place: int, start: int) -> None:
+        """The axis of a recurrence begins with its base case, whatever sums over it say."""
+        self._fixed[name, place] = start
+
+    def stands(self, name: str, place: int, start: int) -> None:
+        """A letter with a written range stands bare on this axis."""
+        self._axes.setdefault((name, place), set()).add(start)
+
+    def shift(self, name: str, place: int, lower: int) -> int:
+        """How far into the axis of a recurrence a letter that runs from `lower` begins; 0 on
+        every other axis, which is counted from where the letter begins."""
+        return lower - self._fixed.get((name, place), lower)
 
     def note(self, node: syntax.BigOperator) -> None:
         """Take in one sum with written bounds."""
@@ -48,6 +62,8 @@ class Counting:
 
         Raises `Fault` if sums over this very axis begin at 0 and at 1.
         """
+        if (name, place) in self._fixed:
+            return self._fixed[name, place]
         starts = self._axes.get((name, place), set())
         if len(starts) > 1:
             raise Fault(

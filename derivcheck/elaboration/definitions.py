@@ -18,6 +18,7 @@ from derivcheck.elaboration.names import (
     subscripted,
     superscripted,
 )
+from derivcheck.elaboration.recurrences import no_base_case
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
     FunctionMeaning,
@@ -27,6 +28,7 @@ from derivcheck.elaboration.scope import (
     UnreadMeaning,
 )
 from derivcheck.elaboration.state import PageState, Same
+from derivcheck.elaboration.steps import StepReader, check_circle
 from derivcheck.elaboration.terms import Translator
 from derivcheck.expression import (
     Affine,
@@ -39,7 +41,6 @@ from derivcheck.expression import (
     apply,
     free_indices,
     placed,
-    tensors,
     walk,
 )
 from derivcheck.source import Span
@@ -56,6 +57,7 @@ class DefinitionReader:
         self.letters = letters
         self.translator = translator
         self.same = same
+        self.steps = StepReader(page, letters, translator)
 
     # --- does it define? -------------------------------------------------------------------------
 
@@ -153,6 +155,8 @@ class DefinitionReader:
                 left.span,
                 f"write {name}(x)",
             )
+        if argument is None and self.steps.is_piece(name, subscripts):
+            return True
         letters = [
             letter
             for item in subscripts
@@ -226,7 +230,9 @@ class DefinitionReader:
                 left.span,
                 rf"write {name} := \partial L/\partial …, or “let {name} = …”",
             )
-        if argument is not None:
+        if argument is None and self.steps.is_piece(name, items):
+            self.steps.define(name, items, known, right, left.span)
+        elif argument is not None:
             self._function(name, argument, right, left.span)
         elif (
             isinstance(known.meaning if known else None, ParameterMeaning)
@@ -285,12 +291,7 @@ class DefinitionReader:
                 self.letters.implicit(tensor.extents) if tensor is not None else None
             )
         if items and _recurs(name, right):
-            raise Fault(
-                "recurrence",
-                f"{name} is defined through other entries of itself",
-                span,
-                "write what it comes to, or one step with names of its own",
-            )
+            raise no_base_case(name, span)
         body = self.translator.side(right)
         if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
             subscripts = tuple(map(Affine.of, self.translator.implicit))
@@ -312,8 +313,8 @@ class DefinitionReader:
             tensor = self.page.new_tensor(
                 name, tuple(index.extent for index in indices), span, letters=spelled
             )
-        if any(self.page.context.depends(used, tensor) for used in tensors(body)):
-            raise _circular(tensor.name, span)
+        definition = Definition(tensor, indices, body)
+        check_circle(self.page, self.page.context.define(definition), tensor, span)
         alias: Definition | None = None
         if incoming is not None:
             loss, output = incoming
@@ -332,7 +333,7 @@ class DefinitionReader:
         if alias is not None:
             self.page.aliases[tensor] = alias
         else:
-            self.page.context = self.page.context.define(Definition(tensor, indices, body))
+            self.page.context = self.page.context.define(definition)
         return True
 
     def _subscript(self, item: Node, name: str, place: int) -> Affine:

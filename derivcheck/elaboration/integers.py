@@ -15,6 +15,8 @@ from derivcheck.expression import Affine, Index, Tensor
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
+_NOWHERE = Span(0, 0)
+
 
 class Letters:
     """The index letters of one statement: free ones, shared by its sides, and those bound
@@ -68,13 +70,20 @@ class Letters:
             self._used_free.setdefault(name)
         index = self._free.get(name)
         if index is None:
-            index = Index(name, self._page.sizes.placeholder(name))
+            written = self._page.letter_range(name, _NOWHERE)
+            extent = self._page.sizes.placeholder(name) if written is None else written[0]
+            index = Index(name, extent)
             self._free[name] = index
         return index
 
+    def lower(self, name: str) -> int | None:
+        """The value from which a free letter with a written range starts."""
+        written = self._page.ranges.get(name)
+        return written.lower if written is not None else None
+
     def find(self, name: str) -> tuple[Index, int | None]:
         """The index that a letter means here and the value a written lower bound starts it from."""
-        return self.bound(name) or (self.free(name), None)
+        return self.bound(name) or (self.free(name), self.lower(name))
 
     def bound(self, name: str) -> tuple[Index, int | None] | None:
         """The innermost binder of this letter around here, None if it is not bound."""
@@ -244,16 +253,17 @@ class IntegerReader:
 
         A bare letter is its index, whatever the page counts from.
         """
-        if isinstance(node, syntax.Symbol) and not node.word:
-            bound = self.letters.bound(node.name)
-            if bound is not None:
-                index, lower = bound
-                if lower is not None:
-                    self.page.counting.of_axis(tensor, place, node.span)
-                if lower is None or lower in (0, 1):
-                    return Affine.of(index)
-            elif not self.page.is_size(node.name):
-                return Affine.of(self.letters.free(node.name))
+        if (
+            isinstance(node, syntax.Symbol)
+            and not node.word
+            and (self.letters.bound(node.name) is not None or not self.page.is_size(node.name))
+        ):
+            index, lower = self.letters.find(node.name)
+            if lower is None:
+                return Affine.of(index)
+            self.page.counting.of_axis(tensor, place, node.span)
+            if lower in (0, 1):
+                return Affine.of(index) + self.page.counting.shift(tensor, place, lower)
         base = self.page.counting.of_axis(tensor, place, node.span)
         if base is not None:
             return self._counted_from(base, node)
@@ -309,4 +319,5 @@ class IntegerReader:
             return True
         written = sizes.find(index.extent)
         varies = any(True for _ in written.indices())
-        return index.serial != 0 and (varies or (sizes.find(extent) - written).constant is not None)
+        part = index.serial != 0 or index.name in self.page.ranges
+        return part and (varies or (sizes.find(extent) - written).constant is not None)

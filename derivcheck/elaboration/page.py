@@ -103,7 +103,7 @@ class _Page:
         ]
         macros = collect_macros(math.latex for math in maths)
         pieces = {math: parse_math(math.latex, math.span.start, macros) for math in maths}
-        self.state.look_ahead(statement for parsed in pieces.values() for statement in parsed)
+        self.state.look_ahead([statement for parsed in pieces.values() for statement in parsed])
         for block in self.document.blocks:
             match block:
                 case Heading(level, parts, _):
@@ -393,7 +393,7 @@ class _Page:
         sizes.base = state.counting.base
         sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
         settle = Settling(state)
-        items = tuple(settle.item(item) for item in self.items)
+        items = settle.conjectured([settle.item(item) for item in self.items])
         context = settle.context(state.link_context())
         outputs = tuple(map(state.sizes.tensor, state.output_tensors()))
         cotangents = {

@@ -12,7 +12,9 @@ from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, Tens
 from derivcheck.elaboration.state import PageState
 from derivcheck.syntax import Node, Statement
 
-_RANGE = re.compile(r"\{?[A-Za-z]\}?\s*=\s*-?\w+\s*,\s*(?:-?\w+\s*,\s*)*\\[lc]?dots")
+_RANGE = re.compile(
+    r"\{?[A-Za-z]\}?\s*=\s*-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*(?:-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*)*\\[lc]?dots"
+)
 _ADJOINING = re.compile(
     r"(?:(?<!\\)(?:\\\\)*\\(?:q?quad|[;:,])|[,(])\s*(?:\\(?:q?quad|[;:,!])|[\s({])*$"
 )

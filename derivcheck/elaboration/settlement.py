@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from derivcheck.derivation import Item, Link, Reading
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.elaboration.charity import charitable
 from derivcheck.elaboration.state import PageState
-from derivcheck.expression import Affine, Context, Definition, Index, binders, walk
+from derivcheck.expression import (
+    Affine,
+    Conjecture,
+    Context,
+    Definition,
+    Derivative,
+    Entry,
+    Expression,
+    Index,
+    binders,
+    walk,
+)
 from derivcheck.expression import tensors as tensors_of
 
 
@@ -30,6 +42,40 @@ class Settling:
             kept = (context, Context({d.tensor: d for d in definitions}, hypotheses))
             self.contexts[id(context)] = kept
         return kept[1]
+
+    def conjectured(self, items: Sequence[Item]) -> tuple[Item, ...]:
+        """The items with what the page claims of its recurrences made known to all of them."""
+        if not self.state.pieces:
+            return tuple(items)
+        conjectures = tuple(
+            Conjecture(reading.left, reading.right, text)
+            for item in items
+            if item.link is not None and item.link.relation == "=" and item.link.readings
+            for reading in item.link.readings[:1]
+            for text in [" ".join(self.state.source.slice(item.whole).replace("&", "").split())]
+            if _is_about_an_entry(reading.left)
+        )
+        made: dict[int, Context] = {}
+
+        def known(reading: Reading) -> Reading:
+            context = reading.context
+            if id(context) not in made:
+                made[id(context)] = replace(context, conjectures=conjectures)
+            return replace(reading, context=made[id(context)])
+
+        return tuple(
+            item
+            if item.link is None
+            else replace(
+                item,
+                link=replace(
+                    item.link,
+                    readings=tuple(map(known, item.link.readings)),
+                    occasion=item.link.occasion and known(item.link.occasion),
+                ),
+            )
+            for item in items
+        )
 
     def definition(self, definition: Definition) -> Definition:
         kept = self.definitions.get(id(definition))
@@ -93,6 +139,14 @@ class Settling:
             reading.note,
             reading.caution,
         )
+
+
+def _is_about_an_entry(expression: Expression) -> bool:
+    match expression:
+        case Entry() | Derivative(Entry(_, ()), Entry()):
+            return True
+        case _:
+            return False
 
 
 def _undetermined(readings: tuple[Reading, ...], loose: set[Affine]) -> Index | None:

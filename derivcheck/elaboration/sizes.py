@@ -241,6 +241,7 @@ class Sizes:
             self.tensor(definition.tensor),
             tuple(map(self.index, definition.indices)),
             self.settle(definition.body),
+            definition.recurs_along,
         )
 
     def context(self, context: Context) -> Context:

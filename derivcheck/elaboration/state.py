@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -16,6 +16,13 @@ from derivcheck.elaboration.names import (
     nodes,
     parts,
     subscript_items,
+)
+from derivcheck.elaboration.recurrences import (
+    Piece,
+    Range,
+    Recurrence,
+    stated_recurrences,
+    written_ranges,
 )
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
@@ -82,11 +89,17 @@ class PageState:
     """What stood in the brackets of `J(θ) = …` where that only says what J depends on."""
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
     counting: Counting = field(default_factory=Counting)
+    ranges: dict[str, Range] = field(default_factory=dict[str, Range])
+    """The written ranges of the letters with which recurrences step."""
+    recurrences: dict[str, Recurrence] = field(default_factory=dict[str, Recurrence])
+    pieces: dict[Tensor, list[Piece]] = field(default_factory=dict[Tensor, list[Piece]])
+    """Base cases and steps that have been read."""
 
     # --- looking ahead ----------------------------------------------------------------------------
 
-    def look_ahead(self, statements: Iterator[Statement]) -> None:
+    def look_ahead(self, statements: Sequence[Statement]) -> None:
         """Note which names are sizes and what the page counts from, before anything is built."""
+        self._note_recurrences(statements)
         lettered: set[str] = set()
         bound: set[str] = set()
         products: list[tuple[str, set[str]]] = []
@@ -113,11 +126,44 @@ class PageState:
         for whole, factors in products:
             if whole in self.parameter_names:
                 self.parameter_names |= factors
-        self.labelling -= bound
+        self.labelling -= bound | {written.upper.name for written in self.ranges.values()}
         self.subscript_letters -= self.labelling
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
+
+    def _note_recurrences(self, statements: Sequence[Statement]) -> None:
+        """The letters of recurrences have written ranges, from which the axes that they stand on
+        are counted."""
+        ranges = written_ranges(statements, self.source)
+        self.recurrences = stated_recurrences(statements, ranges)
+        for name, recurrence in self.recurrences.items():
+            written = ranges.get(recurrence.letter)
+            if written is not None:
+                self.ranges[recurrence.letter] = written
+                self.parameter_names.add(written.upper.name)
+            self.counting.fix(name, recurrence.place, recurrence.start)
+        for statement in statements if self.ranges else ():
+            for side in statement.sides:
+                for node in nodes(side):
+                    if isinstance(node, syntax.Scripted) and node.subscript is not None:
+                        name = declared_name(replace(node, subscript=None))
+                        for place, item in enumerate(subscript_items(node.subscript, None)):
+                            if isinstance(item, syntax.Symbol) and item.name in self.ranges:
+                                lower = self.ranges[item.name].lower
+                                self.counting.stands(name or "", place, lower)
+
+    def letter_range(self, letter: str, span: Span) -> tuple[Affine, int] | None:
+        """The extent and the first value of a letter whose range the page writes."""
+        written = self.ranges.get(letter)
+        if written is None:
+            return None
+        upper = Affine.of(written.upper.offset)
+        if written.upper.name:
+            upper = upper + self.parameter(written.upper.name, span)
+        extent = upper - written.lower + 1
+        self.bases.setdefault(extent, written.lower)
+        return extent, written.lower
 
     def _note_shape(self, statement: Statement) -> None:
         """The names in a declared shape are sizes, wherever the page defines them."""

@@ -147,7 +147,8 @@ def _range(
     if node.upper is None:
         if node.lower is not None:
             raise unsupported("a lower bound without an upper one", node.span, "write both bounds")
-        return reader.page.sizes.placeholder(letter.name), None
+        written = reader.page.letter_range(letter.name, node.span)
+        return written or (reader.page.sizes.placeholder(letter.name), None)
     if len(node.letters) > 1:
         raise unsupported("several letters with one pair of bounds", node.span, "use two sums")
     upper = reader.integers.value(node.upper)

@@ -36,9 +36,11 @@ from derivcheck.expression.constructors import (
     within,
 )
 from derivcheck.expression.context import (
+    Conjecture,
     Context,
     Definition,
     Hypothesis,
+    rests_on,
 )
 from derivcheck.expression.index_maps import composed, composition, digits, placed, size
 from derivcheck.expression.integers import (
@@ -74,6 +76,15 @@ from derivcheck.expression.nodes import (
     Sum,
     Tensor,
 )
+from derivcheck.expression.recursion import (
+    Disorder,
+    Equation,
+    Shifts,
+    circle,
+    direction,
+    equations,
+    shifts,
+)
 from derivcheck.expression.traversal import (
     affines,
     binders,
@@ -95,13 +106,16 @@ __all__ = [
     "AffineLike",
     "Apply",
     "Atom",
+    "Conjecture",
     "Context",
     "Count",
     "Definition",
     "Delta",
     "Derivative",
+    "Disorder",
     "Domain",
     "Entry",
+    "Equation",
     "Expression",
     "Function",
     "Guard",
@@ -114,6 +128,7 @@ __all__ = [
     "Power",
     "Product",
     "Rational",
+    "Shifts",
     "Sum",
     "Tensor",
     "Term",
@@ -123,11 +138,14 @@ __all__ = [
     "atom_key",
     "binders",
     "children",
+    "circle",
     "composed",
     "composition",
     "delta",
     "digits",
+    "direction",
     "divide",
+    "equations",
     "free_indices",
     "fresh",
     "guard",
@@ -140,6 +158,8 @@ __all__ = [
     "power",
     "rational",
     "rebuild",
+    "rests_on",
+    "shifts",
     "size",
     "square_root",
     "substitute",

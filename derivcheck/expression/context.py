@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from derivcheck.expression.constructors import multiply, within
 from derivcheck.expression.integers import Affine, Index
@@ -13,11 +14,17 @@ from derivcheck.expression.traversal import substitute, tensors
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`tensor[indices] = body`, one index for every axis, in the order of the axes."""
+    """`tensor[indices] = body`, one index for every axis, in the order of the axes.
+
+    A definition by recurrence says along which axis: its body then uses other entries of the same
+    tensor, directly or through other definitions, and is a sum of cases that exclude each other,
+    each a product of deltas and guards with the value in this case.
+    """
 
     tensor: Tensor
     indices: tuple[Index, ...]
     body: Expression
+    recurs_along: int | None = None
 
     def at(self, subscripts: tuple[Affine, ...]) -> Expression:
         """The body at these subscripts, its binders fresh; zero extension is the caller's."""
@@ -33,12 +40,34 @@ class Hypothesis:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Conjecture:
+    """What the page claims of a recurrence, `left = right`: to be proved by induction before
+    anything may rest on it.
+
+    The left side is an entry of a tensor that is defined by recurrence, or the derivative of a
+    scalar by such an entry.
+    """
+
+    left: Expression
+    right: Expression
+    text: str
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a link may rest on: the definitions and hypotheses that are in scope."""
+    """What a link may rest on: the definitions and hypotheses that are in scope.
+
+    `conjectures` are known to nobody: proofs try them. `adjoints` maps a scalar and a tensor that
+    is defined by recurrence to the derivative of one by the other, a recurrence as well.
+    """
 
     definitions: Mapping[Tensor, Definition] = field(default_factory=dict[Tensor, Definition])
     hypotheses: tuple[Hypothesis, ...] = ()
+    conjectures: tuple[Conjecture, ...] = ()
+    adjoints: Mapping[tuple[Tensor, Tensor], Tensor] = field(
+        default_factory=dict[tuple[Tensor, Tensor], Tensor]
+    )
 
     def define(self, definition: Definition) -> Context:
         return replace(self, definitions={**self.definitions, definition.tensor: definition})
@@ -58,16 +87,37 @@ class Context:
 
     def depends(self, tensor: Tensor, on: Tensor) -> bool:
         """Whether `tensor` is `on` or is defined through it."""
-        return on in self.foundations(tensor)
+        return tensor == on or on in rests_on(self.definitions, tensor)
 
-    def foundations(self, tensor: Tensor) -> Iterator[Tensor]:
+    def foundations(self, tensor: Tensor) -> frozenset[Tensor]:
         """The tensor itself, and all that it is defined through."""
-        seen: set[Tensor] = set()
-        stack = [tensor]
-        while stack:
-            current = stack.pop()
-            if current not in seen:
-                seen.add(current)
-                yield current
-                definition = self.definitions.get(current)
-                stack.extend(tensors(definition.body) if definition else ())
+        return rests_on(self.definitions, tensor) | {tensor}
+
+    @cached_property
+    def recursive(self) -> frozenset[Tensor]:
+        """The tensors that are defined through other entries of themselves."""
+        if all(definition.recurs_along is None for definition in self.definitions.values()):
+            return frozenset()
+        return frozenset(t for t in self.definitions if t in rests_on(self.definitions, t))
+
+    @cached_property
+    def recurrent(self) -> frozenset[Tensor]:
+        """The tensors that are defined by recurrence: every circle goes through one of them."""
+        return frozenset(
+            tensor
+            for tensor, definition in self.definitions.items()
+            if definition.recurs_along is not None
+        )
+
+
+def rests_on(definitions: Mapping[Tensor, Definition], tensor: Tensor) -> frozenset[Tensor]:
+    """The tensors on which the definition of this one rests: itself only if it recurs."""
+    found: set[Tensor] = set()
+    stack = [tensor]
+    while stack:
+        definition = definitions.get(stack.pop())
+        if definition is not None:
+            new = [other for other in tensors(definition.body) if other not in found]
+            found.update(new)
+            stack.extend(new)
+    return frozenset(found)

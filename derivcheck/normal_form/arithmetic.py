@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor, gcd, lcm
 
-from derivcheck.expression import Affine, Function, Parameter
+from derivcheck.expression import Affine, Function, Guard, Multiply, Parameter
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -129,10 +129,27 @@ class Arithmetic(Signs):
     def entry(self, variable: Variable) -> NormalForm:
         """An entry with the guards of its zero extension."""
         self.check_name(variable.tensor)
-        result = self.of_atom(variable)
+        return self.present(self.of_atom(variable), variable)
+
+    def present(self, form: NormalForm, variable: Variable) -> NormalForm:
+        """The form, guarded where the entry may be off its axis or outside its recurrence."""
         for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
-            result = self.multiply(result, self.within(subscript, extent))
-        return result
+            form = self.multiply(form, self.within(subscript, extent))
+        few = _FEW if self.expand_ranges else 0
+        for value in self.support(variable):
+            form = self.multiply(form, self.bare_guard(value, few))
+        return form
+
+    def support(self, variable: Variable) -> list[Affine]:
+        """What must not be negative lest the entry be 0: of a recurrence whose base case is 0, the
+        guards of its step."""
+        definition = self.context.definitions.get(variable.tensor)
+        if definition is None or definition.recurs_along is None:
+            return []
+        values = dict(zip(definition.indices, variable.subscripts, strict=True))
+        body = definition.body
+        factors = body.factors if isinstance(body, Multiply) else ()
+        return [f.value.substitute(values) for f in factors if isinstance(f, Guard)]
 
     # Products.
 

@@ -15,7 +15,6 @@ from derivcheck.derivation import Reading
 from derivcheck.expression import (
     Affine,
     Context,
-    Definition,
     Expression,
     Index,
     Maximum,
@@ -53,12 +52,13 @@ class Digits:
         """The same definitions and hypotheses; their free indices stay as they are."""
         if not self.digits:
             return context
-        return Context(
-            {
-                tensor: Definition(tensor, d.indices, self._apart(d.body, {}))
-                for tensor, d in context.definitions.items()
+        return replace(
+            context,
+            definitions={
+                tensor: replace(definition, body=self._apart(definition.body, {}))
+                for tensor, definition in context.definitions.items()
             },
-            tuple(
+            hypotheses=tuple(
                 replace(h, left=self._apart(h.left, {}), right=self._apart(h.right, {}))
                 for h in context.hypotheses
             ),

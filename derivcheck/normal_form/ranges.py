@@ -101,9 +101,8 @@ class Ranges(Functions):
             guard
             for atom, _ in factors
             for variable in variables(atom)
-            for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True)
-            for form in (self.bare_guard(subscript), self.bare_guard(extent - subscript - 1))
-            for guard in form.atoms()
+            for value in (*_on_axes(variable), *self.support(variable))
+            for guard in self.bare_guard(value).atoms()
         }
         for atom, exponent in factors:
             if (
@@ -147,3 +146,10 @@ def _places(variable: Variable, index: Index, direct: bool) -> Iterator[Place]:
         rest = subscript - Affine.of(index) * sign
         if index not in rest.atoms():
             yield Place(tensor_key(variable.tensor), axis, sign, rest, extent, direct)
+
+
+def _on_axes(variable: Variable) -> Iterator[Affine]:
+    """What is not negative where the entry lies on its axes."""
+    for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
+        yield subscript
+        yield extent - subscript - 1

@@ -55,6 +55,8 @@ class Rule:
 @dataclass
 class Sums(Ranges):
     rules: list[Rule] = field(default_factory=list[Rule])
+    only: tuple[int, Affine] | None = None
+    """An axis and the place on it of the entries that are unfolded; None for all."""
 
     def open_binder(self, index: Index, values: Mapping[Index, Affine]) -> tuple[Index, NormalForm]:
         """A working index for a binder, and the guard that a varying extent needs."""
@@ -188,10 +190,7 @@ class Sums(Ranges):
         if not self.rules:
             return super().entry(variable)
         self.check_name(variable.tensor)
-        result = self.ruled(variable)
-        for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
-            result = self.multiply(result, self.within(subscript, extent))
-        return result
+        return self.present(self.ruled(variable), variable)
 
     def ruled(self, atom: Atom) -> NormalForm:
         """The atom, or what a hypothesis says it is."""
@@ -323,6 +322,9 @@ class Sums(Ranges):
         """The form with its free indices replaced."""
         return self.rewrite(form, values, None)
 
+    def unfolds(self, subscripts: tuple[Affine, ...]) -> bool:
+        return self.only is None or subscripts[self.only[0]] == self.only[1]
+
     def rewrite(
         self, form: NormalForm, values: Mapping[Index, Affine], tensor: Tensor | None
     ) -> NormalForm:
@@ -375,7 +377,7 @@ class Sums(Ranges):
                 return self.number(Affine.of(value).substitute(dict(values)))
             case Variable(tensor=named, subscripts=subscripts):
                 moved = tuple(subscript.substitute(dict(values)) for subscript in subscripts)
-                if named == tensor:
+                if named == tensor and self.unfolds(moved):
                     return self.defined(named, moved)
                 return self.entry(Variable(named, moved))
             case Equal(difference=difference):

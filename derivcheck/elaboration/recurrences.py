@@ -1,0 +1,150 @@
+r"""Definitions by recurrence: `h_{0j} = …` and `h_{tj} = … h_{t-1,k} …` for t = 1, …, T.
+
+The base case and the step define one array together; its axis holds the places of both. The letter
+of the step has the range that the page writes, everywhere on the page: what stands outside is no
+entry of the recurrence, so nothing is guessed at its ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.names import declared_name, nodes, subscript_items
+from derivcheck.expression import Affine, Expression, Index
+from derivcheck.source import Source
+from derivcheck.syntax import Node, Statement
+
+_BOUND = r"(\w+)(?:\s*([+-])\s*(\d+))?"
+_ELLIPSIS = re.compile(
+    rf"\{{?([A-Za-z])\}}?\s*=\s*{_BOUND}\s*,\s*(?:[\w\s+-]+,\s*)*\\[lc]?dots[bc]?\s*,?\s*{_BOUND}"
+)
+_BETWEEN = re.compile(rf"{_BOUND}\s*\\leq?\s+([A-Za-z])\s*\\leq?\s*{_BOUND}")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The end of a written range: a size (or no name) and a number added to it."""
+
+    name: str
+    offset: int
+
+    @staticmethod
+    def of(name: str, sign: str | None, number: str | None) -> Bound:
+        offset = int(f"{sign or '+'}{number or 0}")
+        return Bound("", int(name) + offset) if name.isdigit() else Bound(name, offset)
+
+
+@dataclass(frozen=True)
+class Range:
+    """The whole numbers from `lower` to a size, over which a letter runs."""
+
+    lower: int
+    upper: Bound
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """What the page says of a name before it is read: on which axis and with which letter its step
+    goes, at which places its base cases stand, and from what the axis is counted."""
+
+    place: int
+    letter: str
+    bases: tuple[Node, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One of the equations: the place of a base case (None for the step), letters, right side."""
+
+    position: Affine | None
+    indices: tuple[Index | None, ...]
+    body: Expression
+
+
+def written_ranges(statements: Iterable[Statement], source: Source) -> dict[str, Range | None]:
+    """The range of every letter that has one; None where two are written that differ."""
+    found: dict[str, Range | None] = {}
+    for statement in statements:
+        for letter, written in _ranges(source.text[statement.span.start : statement.span.end]):
+            if found.setdefault(letter, written) != written:
+                found[letter] = None
+    return found
+
+
+def _ranges(text: str) -> Iterator[tuple[str, Range]]:
+    if match := _ELLIPSIS.match(text):
+        letter, *ends = match.groups()
+        first, last = Bound.of(*ends[:3]), Bound.of(*ends[3:])
+    elif match := _BETWEEN.match(text):
+        groups = match.groups()
+        letter = groups[3]
+        first, last = Bound.of(*groups[:3]), Bound.of(*groups[4:])
+    else:
+        return
+    if first.name and not last.name:
+        first, last = last, first  # t = T, …, 1
+    if not first.name and first.offset >= 0 and last.name != letter:
+        yield letter, Range(first.offset, last)
+
+
+def stated_recurrences(
+    statements: Iterable[Statement], ranges: dict[str, Range | None]
+) -> dict[str, Recurrence]:
+    """The names that have a base case and a step, and that occur one or more steps apart."""
+    bases: dict[str, dict[int, list[Node]]] = {}
+    steps: dict[str, tuple[Node, ...]] = {}
+    shifted: set[tuple[str, int]] = set()
+    for statement in statements:
+        if statement.relations and statement.relations[0].sign in ("=", ":=", r"\equiv"):
+            name, items = _entry(statement.sides[0])
+            odd = [place for place, item in enumerate(items) if not _is_letter(item, ranges)]
+            if name is not None and not odd and items:
+                steps.setdefault(name, items)
+            elif name is not None and len(odd) == 1:
+                bases.setdefault(name, {}).setdefault(odd[0], []).append(items[odd[0]])
+        for side in statement.sides:
+            for node in nodes(side):
+                name, items = _entry(node)
+                for place, item in enumerate(items):
+                    if name is not None and isinstance(item, syntax.Addition):
+                        shifted.add((name, place))
+    found: dict[str, Recurrence] = {}
+    for name, items in steps.items():
+        for place, written in bases.get(name, {}).items():
+            letter = items[place] if place < len(items) else None
+            if isinstance(letter, syntax.Symbol) and (name, place) in shifted:
+                starts = [int(node.text) for node in written if isinstance(node, syntax.Numeral)]
+                known = ranges.get(letter.name)
+                starts += [known.lower] if known is not None else []
+                found[name] = Recurrence(place, letter.name, tuple(written), min(starts, default=0))
+    return found
+
+
+def _entry(node: Node) -> tuple[str | None, tuple[Node, ...]]:
+    """Name and subscripts of what may be an entry."""
+    match node:
+        case syntax.Scripted(base, subscript, superscript, primes, span) if subscript is not None:
+            bare = syntax.Scripted(base, None, superscript, primes, span)
+            return declared_name(bare), subscript_items(subscript, None)
+        case _:
+            return None, ()
+
+
+def _is_letter(node: Node, ranges: dict[str, Range | None]) -> bool:
+    """Whether a subscript is an index letter rather than the end of a range, as in `h_{T,j}`."""
+    ends = {written.upper.name for written in ranges.values() if written is not None}
+    return isinstance(node, syntax.Symbol) and node.name not in ends
+
+
+def no_base_case(name: str, span: syntax.Span) -> Fault:
+    return Fault(
+        "recurrence",
+        f"{name} is defined through other entries of itself, and no base case is stated",
+        span,
+        rf"state where it begins, {name}_{{0…}} = …, and the range of the step, t = 1, \dots, T",
+    )
