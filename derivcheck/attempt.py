@@ -15,6 +15,7 @@ from derivcheck.expression import (
     Tensor,
     circle,
     free_indices,
+    shifts,
     walk,
 )
 from derivcheck.normal_form import NormalForm, Normaliser, Unprovable, subtracted
@@ -24,9 +25,22 @@ from derivcheck.normal_form.atoms import (
     Variable,
     parts,
     tensor_key,
+    variables,
 )
 from derivcheck.normal_form.digits import Digits, digits_of
 from derivcheck.normal_form.facts import Inequality, inequality
+
+
+def attempted_twice(reading: Reading, off_kinks: bool, steps: int) -> tuple[Attempt, int]:
+    """The attempt that closed, or the first one; and the steps of the longer one."""
+    attempt = attempted(reading, off_kinks, steps)
+    spent = attempt.session.steps
+    if not attempt.closed and not attempt.fault and attempt.has_ranges():
+        # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
+        again = attempted(reading, off_kinks, steps, expand_ranges=True)
+        spent = max(spent, again.session.steps)
+        attempt = again if again.closed else attempt
+    return attempt, spent
 
 
 def attempted(
@@ -67,6 +81,8 @@ class Attempt:
     digits: Digits
     closed: bool = False
     difference: NormalForm | None = None
+    left_over: NormalForm | None = None
+    """What did not vanish with everything unfolded; `difference` is the shortest form before."""
     fault: str = ""
     unused: list[str] = field(default_factory=list[str])
     unfolded: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
@@ -79,7 +95,10 @@ class Attempt:
 
     def has_ranges(self) -> bool:
         """Whether a guard, or a sum over part of an axis, is left in what did not vanish."""
-        return self.difference is not None and self.session.misplaced(self.difference)
+        return any(
+            form is not None and self.session.misplaced(form)
+            for form in (self.difference, self.left_over)
+        )
 
     def run(self) -> None:
         session, reading = self.session, self.reading
@@ -95,8 +114,8 @@ class Attempt:
             tensor = self._next_definition(current)
             if tensor is None:
                 return
+            tensor, session.only = self._topmost(tensor, current)
             self.unfolded[tensor] = None
-            session.only = self._leading(tensor, current)
             current = session.settled(session.rewrite(current, {}, tensor))
             session.only = None
         self.closed = True
@@ -119,47 +138,62 @@ class Attempt:
             pending.extend(dict.fromkeys(parts(atom)))
 
     def _vanishes(self, form: NormalForm) -> bool:
+        if form and self.session.expand_ranges:
+            form = self.session.settled(self.session.restated(form))
         if not form:
             return True
         reduced = self.session.reduced(self.session.folded(form))
+        self.left_over = reduced
         if self.difference is None or len(reduced.terms) < len(self.difference.terms):
             self.difference = reduced
         return not reduced or not self.session.cleared(reduced)
 
     def _next_definition(self, form: NormalForm) -> Tensor | None:
         """The last-defined tensor outside functions and roots, else the last-defined of all."""
-        context = self.reading.context
-        # A recurrence is unfolded once: its entries come back one step further.
-        order = {
-            tensor: n
-            for n, tensor in enumerate(context.definitions)
-            if tensor not in context.recurrent or tensor not in self.unfolded
-        }
+        definitions = self.reading.context.definitions
+        order = {tensor: n for n, tensor in enumerate(definitions) if self._may_unfold(tensor)}
         outside = [t for t in _plain_tensors(form) if t in order]
         keys = form.tensors
         anywhere = [t for t in order if tensor_key(t) in keys]
         candidates = outside or anywhere
         return max(candidates, key=lambda tensor: order[tensor], default=None)
 
-    def _leading(self, tensor: Tensor, form: NormalForm) -> tuple[int, Affine] | None:
-        """The place of the entries of a recurrence that rest on its other entries in the form, if
-        they are so many steps apart: what they rest on is there already."""
+    def _may_unfold(self, tensor: Tensor) -> bool:
+        """A recurrence is unfolded once: its entries come back one step further."""
+        return tensor not in self.reading.context.recurrent or tensor not in self.unfolded
+
+    def _topmost(
+        self, tensor: Tensor, form: NormalForm
+    ) -> tuple[Tensor, tuple[int, Affine] | None]:
+        """Of the entries that recur with this one those on which no other one in the form rests,
+        as an axis and a place on it: they are unfolded alone, until they meet the others.
+
+        None for all entries, where the form has some that are not so many steps apart.
+        """
         definitions = self.reading.context.definitions
-        axis = definitions[tensor].recurs_along
-        if axis is None:
-            return None
+        members = circle(definitions, tensor)
         try:
-            sign = direction(definitions, circle(definitions, tensor))
-        except Disorder:
-            return None
-        found = [
-            v.subscripts[axis] for atom in form.atoms() for v in entries(atom) if v.tensor == tensor
-        ]
-        steps = [(place - found[0]).constant for place in found]
-        known = [sign * step for step in steps if step is not None]
-        if len(known) < len(steps):
-            return None
-        return axis, found[known.index(max(known))]
+            known = shifts(definitions, members) if members else None
+        except Disorder:  # an adjoint, of whose entries a sum selects the next one
+            known = None
+        if known is None:
+            return tensor, None
+        found = dict.fromkeys(
+            (entry.tensor, entry.subscripts[known.axes[entry.tensor]])
+            for atom in form.atoms()
+            for entry in variables(atom)
+            if entry.tensor in known.axes and self._may_unfold(entry.tensor)
+        )
+        for above, place in found:
+            others = [(t, (place - there).constant) for t, there in found]
+            if any(steps is None for _, steps in others):
+                return tensor, None
+            if not any(
+                (other, steps) != (above, 0) and known.rests(other, above, steps or 0)
+                for other, steps in others
+            ):
+                return above, (known.axes[above], place)
+        return tensor, None
 
     def _add_hypotheses(self) -> None:
         equations: list[Hypothesis] = []

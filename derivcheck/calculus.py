@@ -304,7 +304,7 @@ class _Differentiation:
         if tensor == variable and gap == 0:
             pairs = zip(entry.subscripts, self.variable.subscripts, tensor.extents, strict=True)
             return multiply(*(multiply(delta(a, b), _range(a, size)) for a, b, size in pairs))
-        if found.direction * (gap - found.nearest[tensor, variable]) > 0:
+        if not found.rests(tensor, variable, gap):
             return ZERO
         guards = map(_range, entry.subscripts, tensor.extents)
         body = self.context.definitions[tensor].at(entry.subscripts)

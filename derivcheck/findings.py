@@ -110,6 +110,8 @@ def notes(judgement: Judgement) -> list[tuple[str, str]]:
         lines.append(("read as", judgement.reading))
     if judgement.assumptions:
         lines.append(("assuming", "; ".join(judgement.assumptions)))
+    if judgement.inductions:
+        lines.append(("rests on", "; ".join(judgement.inductions)))
     return lines
 
 

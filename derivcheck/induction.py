@@ -17,10 +17,10 @@ nothing of the rest, where the recurrence stays what it is.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from derivcheck.attempt import attempted
+from derivcheck.attempt import attempted_twice
 from derivcheck.calculus import UnknownFunction, adjoint_definitions
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
@@ -59,18 +59,33 @@ _STEPS = 12_000
 
 @dataclass(frozen=True)
 class Lemma:
-    """A claim that is proved by induction: its text, and the declared facts that were used."""
+    """A claim that is proved by induction: its text, the declared facts that were used, and the
+    tensors of the claims that were supposed of earlier entries."""
 
     text: str
     assumptions: tuple[str, ...]
+    supposed: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
 class Established:
-    """A context in which the established claims are definitions, and each by its tensor."""
+    """A context in which the established claims are definitions, and each by its tensor; and the
+    context without them."""
 
     context: Context
+    without: Context
     lemmas: Mapping[Tensor, Lemma] = field(default_factory=dict[Tensor, Lemma])
+
+    def used(self, unfolded: Iterable[Tensor]) -> tuple[Lemma, ...]:
+        """The lemmas about these tensors, and those that were proved together with them."""
+        needed: set[Tensor] = set()
+        waiting = [tensor for tensor in unfolded if tensor in self.lemmas]
+        while waiting:
+            tensor = waiting.pop()
+            if tensor not in needed:
+                needed.add(tensor)
+                waiting.extend(t for t in self.lemmas[tensor].supposed if t in self.lemmas)
+        return tuple(lemma for tensor, lemma in self.lemmas.items() if tensor in needed)
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,7 @@ def established(context: Context, *, off_kinks: bool) -> Established:
     Deterministic; remembered for a few contexts, since all claims of a page share theirs.
     """
     if not context.recurrent:
-        return Established(context)
+        return Established(context, context)
     key = (id(context), off_kinks)
     kept = _remembered.get(key)
     if kept is None or kept[0] is not context:
@@ -107,25 +122,38 @@ def established(context: Context, *, off_kinks: bool) -> Established:
 def _established(context: Context, off_kinks: bool) -> Established:
     try:
         for tensor in context.recurrent:
-            direction(context.definitions, circle(context.definitions, tensor))
+            if members := circle(context.definitions, tensor):
+                direction(context.definitions, members)
         extended = _with_adjoints(replace(context, conjectures=()))
     except (Disorder, UnknownFunction):
-        return Established(replace(context, conjectures=()))
-    claims = [c for each in context.conjectures if (c := _claim(each, extended)) is not None]
-    claims = list({claim.tensor: claim for claim in reversed(claims)}.values())
+        return Established(context, context)
+    waiting: dict[Tensor, list[_Claim]] = {}
+    for conjecture in context.conjectures:
+        claim = _claim(conjecture, extended)
+        if claim is not None:
+            waiting.setdefault(claim.tensor, []).append(claim)
     lemmas: dict[Tensor, Lemma] = {}
-    while claims:
-        claims = _independent(claims, extended)
-        supposed = _supposing(claims, extended)
-        lemmas = {
-            claim.tensor: lemma
-            for claim in claims
-            if (lemma := _by_induction(claim, extended, supposed, off_kinks)) is not None
-        }
+    while True:
+        # The first claim about each tensor, until it fails and the next one is tried.
+        claims = [claims[0] for claims in waiting.values()]
+        lemmas = _lemmas(claims, extended, off_kinks)
         if len(lemmas) == len(claims):
-            break
-        claims = [claim for claim in claims if claim.tensor in lemmas]
-    return Established(_supposing(claims, extended), lemmas)
+            return Established(_supposing(claims, extended), extended, lemmas)
+        for claim in claims:
+            if claim.tensor not in lemmas:
+                waiting[claim.tensor].pop(0)
+        waiting = {tensor: left for tensor, left in waiting.items() if left}
+
+
+def _lemmas(claims: Sequence[_Claim], context: Context, off_kinks: bool) -> dict[Tensor, Lemma]:
+    """Those of the claims that follow from all of them, supposed of earlier entries; none of those
+    that stand on what is claimed."""
+    independent = _independent(claims, context)
+    if len(independent) < len(claims):
+        return {claim.tensor: Lemma("", (), ()) for claim in independent}
+    supposed = _supposing(claims, context)
+    found = ((claim, _by_induction(claim, context, supposed, off_kinks)) for claim in claims)
+    return {claim.tensor: lemma for claim, lemma in found if lemma is not None}
 
 
 def _with_adjoints(context: Context) -> Context:
@@ -264,8 +292,8 @@ def _by_induction(
     """The claim, if the recurrence gives it where the entries before are what is claimed."""
     body = context.definitions[claim.tensor].at(claim.subscripts)
     indices = tuple(index for subscript in claim.subscripts for index in subscript.indices())
-    attempt = attempted(Reading(body, claim.right, indices, supposed), off_kinks, _STEPS)
+    attempt, _ = attempted_twice(Reading(body, claim.right, indices, supposed), off_kinks, _STEPS)
     if not attempt.closed:
         return None
     used = dict.fromkeys((*claim.assumptions, *attempt.session.assumptions))
-    return Lemma(claim.text, tuple(used))
+    return Lemma(claim.text, tuple(used), tuple(attempt.unfolded))

@@ -188,6 +188,9 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
         )
         return Ruling(judgement)
     plain = "proved for every size" if link.occasion is None else "proved where its condition holds"
+    if proof.inductions:
+        letters = dict.fromkeys(text.partition(":")[0] for text in proof.inductions)
+        plain = f"{plain}, {' and '.join(letters)}"
     message = f"proved, if {note}" if note else plain
     judgement = Judgement(
         Verdict.PROVED,
@@ -196,6 +199,7 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
         reading=note,
         assumptions=proof.assumptions,
         evidence=(evidence,),
+        inductions=proof.inductions,
     )
     return Ruling(judgement)
 

@@ -77,6 +77,7 @@ def _item(source: Source, judged: Judged) -> Json:
         "message": judgement.message if judgement else None,
         "reading": (judgement.reading or None) if judgement else None,
         "assumptions": list(judgement.assumptions) if judgement else [],
+        "inductions": list(judgement.inductions) if judgement else [],
         "counterexample": _counterexample(judgement.counterexample) if judgement else None,
         "suggestion": (judgement.suggestion or None) if judgement else None,
         "evidence": [_evidence(each) for each in judgement.evidence] if judgement else [],

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from derivcheck.attempt import Attempt, attempted
+from derivcheck.attempt import Attempt, attempted, attempted_twice
 from derivcheck.derivation import Reading
 from derivcheck.expression import Expression, Tensor, children
 from derivcheck.induction import established
@@ -69,16 +69,15 @@ def prove(
         return Proof(False, f"nested more than {_DEEPEST} deep", (), 0, None)
     known = established(reading.context, off_kinks=off_kinks)
     reading = replace(reading, context=known.context)
-    attempt = attempted(reading, off_kinks, steps)
-    spent = attempt.session.steps
-    if not attempt.closed and not attempt.fault and attempt.has_ranges():
-        # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
-        again = attempted(reading, off_kinks, steps, expand_ranges=True)
-        spent = max(spent, again.session.steps)
-        attempt = again if again.closed else attempt
+    attempt, spent = attempted_twice(reading, off_kinks, steps)
+    if not attempt.closed and known.lemmas:
+        # What is claimed of a single step needs the recurrence itself.
+        again, more = attempted_twice(replace(reading, context=known.without), off_kinks, steps)
+        attempt, spent = (again if again.closed else attempt), max(spent, more)
+        known = replace(known, lemmas={}) if again.closed else known
     session = attempt.session
     if attempt.closed:
-        lemmas = [lemma for tensor, lemma in known.lemmas.items() if tensor in attempt.unfolded]
+        lemmas = known.used(attempt.unfolded)
         facts = (*session.assumptions, *(fact for each in lemmas for fact in each.assumptions))
         inductions = tuple(lemma.text for lemma in lemmas)
         return Proof(True, "", tuple(dict.fromkeys(facts)), spent, None, inductions)

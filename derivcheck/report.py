@@ -134,6 +134,9 @@ def _claim(checked: Checked, judged: Judged) -> Mapping[str, object]:
     under = [*judgement.assumptions, judgement.reading] if judgement else []
     # A condition of the page is LaTeX, a note of ours is words.
     shown = [_mathematics(each) if "\\" in each else _cell(each) for each in under if each]
+    for each in judgement.inductions if judgement else ():
+        words, _, claim = each.partition(": ")
+        shown.append(f"{words}: {_mathematics(claim)}")
     return {
         "line": checked.source.position(judged.item.span.start).line,
         "latex": _mathematics(statement(checked.source, judged.item)),

@@ -202,6 +202,8 @@ def _leaf(source: Source, judged: Judged, line: int) -> Text:
         mark, style = _MARK[verdict]
         leaf.append(f"{mark} {verdict.value:<{_VERDICT_CELLS}}", style)
     leaf.append(f"  line {line:<4}  ", "dim")
+    if judged.judgement is not None and judged.judgement.inductions:
+        leaf.append("by induction  ", "dim")
     leaf.append(printable(statement(source, judged.item)))
     return leaf
 

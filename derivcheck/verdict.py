@@ -66,7 +66,11 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its reason: the code names the fault, the message is derived from it."""
+    """A verdict with its reason: the code names the fault, the message is derived from it.
+
+    `inductions` are the claims about recurrences on which a proof rests, each itself proved by
+    induction: “by induction on t: …”.
+    """
 
     verdict: Verdict
     code: str
@@ -78,3 +82,4 @@ class Judgement:
     suggestion: str = ""
     help: str = ""
     evidence: tuple[Evidence, ...] = field(default=())
+    inductions: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from derivcheck.verdict import Evidence, Outcome
 
 ITEM_KEYS = {
     *("line", "column", "end_line", "end_column", "latex", "kind", "verdict", "code", "message"),
-    *("reading", "assumptions", "counterexample", "suggestion", "evidence"),
+    *("reading", "assumptions", "inductions", "counterexample", "suggestion", "evidence"),
 }
 
 

@@ -31,7 +31,8 @@ class Counting:
 
     def stands(self, name: str, place: int, start: int) -> None:
         """A letter with a written range stands bare on this axis."""
-        self._axes.setdefault((name, place), set()).add(start)
+        if start in (0, 1):
+            self._axes.setdefault((name, place), set()).add(start)
 
     def shift(self, name: str, place: int, lower: int) -> int:
         """How far into the axis of a recurrence a letter that runs from `lower` begins; 0 on

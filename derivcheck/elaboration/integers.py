@@ -277,6 +277,29 @@ class IntegerReader:
             )
         return from_zero
 
+    def pair(self, left: Node, right: Node) -> tuple[Affine, Affine]:
+        """Two subscripts that are compared with each other, counted alike: from where the range of
+        a letter begins, if one of them is a letter whose range is written."""
+        bases = (self._written_lower(left), self._written_lower(right))
+        base = bases[0] if bases[0] is not None else bases[1]
+        if base is None:
+            return self.subscript(left), self.subscript(right)
+        first, second = (
+            self.subscript(node)
+            if own is None and isinstance(node, syntax.Symbol) and not self.page.is_size(node.name)
+            else self._counted_from(base, node)
+            for node, own in zip((left, right), bases, strict=True)
+        )
+        return first, second
+
+    def _written_lower(self, node: Node) -> int | None:
+        if not isinstance(node, syntax.Symbol) or node.word:
+            return None
+        bound = self.letters.bound(node.name)
+        if bound is not None:
+            return bound[1]
+        return None if self.page.is_size(node.name) else self.letters.lower(node.name)
+
     def _counted_from(self, base: int, node: Node) -> Affine:
         outer, self._base = self._base, base
         try:

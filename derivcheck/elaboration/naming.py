@@ -196,7 +196,7 @@ def unknown(
     elif name == r"\pi" and subscript is None:
         return raised(reader, multiply(rational(4), apply("arctan", ONE)), superscript)
     elif name == r"\delta" and len(items := subscript_items(subscript, None)) == 2:
-        left, right = (reader.integers.subscript(item) for item in items)
+        left, right = reader.integers.pair(*items)
         if (first := left.index) is not None and (second := right.index) is not None:
             reader.page.sizes.prefer(first.extent, second.extent)
         return raised(reader, delta(left, right), superscript)

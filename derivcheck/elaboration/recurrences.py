@@ -14,20 +14,21 @@ from dataclasses import dataclass
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.names import declared_name, nodes, subscript_items
-from derivcheck.expression import Affine, Expression, Index
+from derivcheck.expression import Expression, Index
 from derivcheck.source import Source
 from derivcheck.syntax import Node, Statement
 
 _BOUND = r"(\w+)(?:\s*([+-])\s*(\d+))?"
+_LETTER = r"([A-Za-z]|\\[a-z]+)"
 _ELLIPSIS = re.compile(
-    rf"\{{?([A-Za-z])\}}?\s*=\s*{_BOUND}\s*,\s*(?:[\w\s+-]+,\s*)*\\[lc]?dots[bc]?\s*,?\s*{_BOUND}"
+    rf"\{{?{_LETTER}\}}?\s*=\s*{_BOUND}\s*,\s*(?:[\w\s+-]+,\s*)*\\[lc]?dots[bc]?\s*,?\s*{_BOUND}"
 )
-_BETWEEN = re.compile(rf"{_BOUND}\s*\\leq?\s+([A-Za-z])\s*\\leq?\s*{_BOUND}")
+_BETWEEN = re.compile(rf"{_BOUND}\s*\\leq?\s+{_LETTER}\s*\\leq?\s*{_BOUND}")
 
 
 @dataclass(frozen=True)
 class Bound:
-    """The end of a written range: a size (or no name) and a number added to it."""
+    """A place on an axis as it is written: a size (or no name) and a number added to it."""
 
     name: str
     offset: int
@@ -53,7 +54,7 @@ class Recurrence:
 
     place: int
     letter: str
-    bases: tuple[Node, ...]
+    bases: tuple[Bound, ...]
     start: int
 
 
@@ -61,7 +62,7 @@ class Recurrence:
 class Piece:
     """One of the equations: the place of a base case (None for the step), letters, right side."""
 
-    position: Affine | None
+    base: Bound | None
     indices: tuple[Index | None, ...]
     body: Expression
 
@@ -96,17 +97,18 @@ def stated_recurrences(
     statements: Iterable[Statement], ranges: dict[str, Range | None]
 ) -> dict[str, Recurrence]:
     """The names that have a base case and a step, and that occur one or more steps apart."""
-    bases: dict[str, dict[int, list[Node]]] = {}
+    bases: dict[str, dict[int, list[Bound]]] = {}
     steps: dict[str, tuple[Node, ...]] = {}
     shifted: set[tuple[str, int]] = set()
     for statement in statements:
         if statement.relations and statement.relations[0].sign in ("=", ":=", r"\equiv"):
             name, items = _entry(statement.sides[0])
             odd = [place for place, item in enumerate(items) if not _is_letter(item, ranges)]
-            if name is not None and not odd and items:
+            bound = written_place(items[odd[0]]) if len(odd) == 1 else None
+            if name is not None and items and not odd:
                 steps.setdefault(name, items)
-            elif name is not None and len(odd) == 1:
-                bases.setdefault(name, {}).setdefault(odd[0], []).append(items[odd[0]])
+            elif name is not None and bound is not None:
+                bases.setdefault(name, {}).setdefault(odd[0], []).append(bound)
         for side in statement.sides:
             for node in nodes(side):
                 name, items = _entry(node)
@@ -118,11 +120,42 @@ def stated_recurrences(
         for place, written in bases.get(name, {}).items():
             letter = items[place] if place < len(items) else None
             if isinstance(letter, syntax.Symbol) and (name, place) in shifted:
-                starts = [int(node.text) for node in written if isinstance(node, syntax.Numeral)]
                 known = ranges.get(letter.name)
-                starts += [known.lower] if known is not None else []
-                found[name] = Recurrence(place, letter.name, tuple(written), min(starts, default=0))
+                outside = _outside(written, known) if known is not None else written
+                if outside:
+                    starts = [bound.offset for bound in outside if not bound.name]
+                    starts += [known.lower] if known is not None else []
+                    start = min(starts, default=0)
+                    found[name] = Recurrence(place, letter.name, tuple(outside), start)
     return found
+
+
+def _outside(written: list[Bound], known: Range) -> list[Bound]:
+    """The places before or after a range, whichever are stated first; inside it nothing begins."""
+    before = [bound for bound in written if not bound.name and bound.offset < known.lower]
+    after = [
+        bound
+        for bound in written
+        if bound.name == known.upper.name and bound.offset > known.upper.offset
+    ]
+    if before and after:
+        return before if written.index(before[0]) < written.index(after[0]) else after
+    return list(dict.fromkeys(before or after))
+
+
+def written_place(node: Node) -> Bound | None:
+    """A number, a size, or a size with a number added; None for anything else."""
+    match node:
+        case syntax.Numeral(text) if text.isdigit():
+            return Bound("", int(text))
+        case syntax.Symbol(name):
+            return Bound(name, 0)
+        case syntax.Addition((("+", syntax.Symbol(name)), (sign, syntax.Numeral(text)))) if (
+            text.isdigit()
+        ):
+            return Bound.of(name, sign, text)
+        case _:
+            return None
 
 
 def _entry(node: Node) -> tuple[str | None, tuple[Node, ...]]:

@@ -13,7 +13,7 @@ from derivcheck.elaboration.state import PageState
 from derivcheck.syntax import Node, Statement
 
 _RANGE = re.compile(
-    r"\{?[A-Za-z]\}?\s*=\s*-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*(?:-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*)*\\[lc]?dots"
+    r"\{?(?:[A-Za-z]|\\[a-z]+)\}?\s*=\s*-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*(?:-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*)*\\[lc]?dots"
 )
 _ADJOINING = re.compile(
     r"(?:(?<!\\)(?:\\\\)*\\(?:q?quad|[;:,])|[,(])\s*(?:\\(?:q?quad|[;:,!])|[\s({])*$"

@@ -18,6 +18,7 @@ from derivcheck.elaboration.names import (
     subscript_items,
 )
 from derivcheck.elaboration.recurrences import (
+    Bound,
     Piece,
     Range,
     Recurrence,
@@ -158,12 +159,15 @@ class PageState:
         written = self.ranges.get(letter)
         if written is None:
             return None
-        upper = Affine.of(written.upper.offset)
-        if written.upper.name:
-            upper = upper + self.parameter(written.upper.name, span)
-        extent = upper - written.lower + 1
+        extent = self.place(written.upper, span) - written.lower + 1
         self.bases.setdefault(extent, written.lower)
         return extent, written.lower
+
+    def place(self, bound: Bound, span: Span) -> Affine:
+        """The number of a written place."""
+        if not bound.name:
+            return Affine.of(bound.offset)
+        return Affine.of(self.parameter(bound.name, span)) + bound.offset
 
     def _note_shape(self, statement: Statement) -> None:
         """The names in a declared shape are sizes, wherever the page defines them."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.integers import Letters
-from derivcheck.elaboration.recurrences import Piece, Recurrence, no_base_case
+from derivcheck.elaboration.recurrences import Piece, Recurrence, no_base_case, written_place
 from derivcheck.elaboration.scope import Known, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.elaboration.terms import Translator
@@ -49,6 +49,10 @@ class StepReader:
         tensor = self.page.scope.tensor(name)
         if tensor is not None and tensor in self.page.context.definitions:
             return False
+        here = items[recurrence.place]
+        step = isinstance(here, Symbol) and here.name == recurrence.letter
+        if not step and written_place(here) not in recurrence.bases:
+            return False
         others = [item for place, item in enumerate(items) if place != recurrence.place]
         names = [item.name for item in others if isinstance(item, Symbol)]
         return len(names) == len(others) == len(set(names))
@@ -58,7 +62,7 @@ class StepReader:
     ) -> None:
         recurrence = self.page.recurrences[name]
         lower, upper = self._range(name, recurrence, span)
-        bases = [self.translator.integers.value(node) for node in recurrence.bases]
+        bases = [self.page.place(bound, span) for bound in recurrence.bases]
         extent = _axis_extent(name, recurrence, bases, lower, upper, span)
         here = items[recurrence.place]
         step = isinstance(here, Symbol) and here.name == recurrence.letter
@@ -78,11 +82,11 @@ class StepReader:
                 span,
                 f"sum over {stray[0].name}, or give {name} the subscript",
             )
-        position = None if step else self.translator.integers.value(here) - recurrence.start
+        base = None if step else written_place(here)
         pieces = self.page.pieces.setdefault(tensor, [])
-        if any(piece.position == position for piece in pieces):
+        if any(piece.base == base for piece in pieces):
             raise Fault("redefinition", f"this place of {name} is defined twice", span, "drop one")
-        pieces.append(Piece(position, indices, body))
+        pieces.append(Piece(base, indices, body))
         complete = len(pieces) == len(bases) + 1
         declared = (
             known is not None
@@ -93,7 +97,7 @@ class StepReader:
         self.page.scope.add(name, TensorMeaning(tensor, declared), span, defined=complete)
         self.page.inputs.pop(tensor, None)
         if complete:
-            definition = self._whole(tensor, recurrence, lower, upper, pieces)
+            definition = self._whole(tensor, recurrence, lower, upper, pieces, span)
             context = self.page.context.define(definition)
             check_circle(self.page, context, tensor, span)
             self.page.context = context
@@ -155,9 +159,10 @@ class StepReader:
         lower: int,
         upper: Affine,
         pieces: list[Piece],
+        span: Span,
     ) -> Definition:
         axis = recurrence.place
-        step = next(piece for piece in pieces if piece.position is None)
+        step = next(piece for piece in pieces if piece.base is None)
         indices = tuple(
             replace(index, extent=extent)
             for index, extent in zip(step.indices, tensor.extents, strict=True)
@@ -171,8 +176,9 @@ class StepReader:
                 for old, new in zip(piece.indices, indices, strict=True)
                 if old is not None
             }
-            if piece.position is not None:
-                terms.append(multiply(delta(here, piece.position), substitute(piece.body, values)))
+            if piece.base is not None:
+                position = self.page.place(piece.base, span) - recurrence.start
+                terms.append(multiply(delta(here, position), substitute(piece.body, values)))
                 continue
             own = step.indices[axis]
             assert own is not None
@@ -245,7 +251,7 @@ def _stays_inside(
     page: PageState, definition: Definition, members: tuple[Tensor, ...], span: Span
 ) -> None:
     """A step that reaches over the base case meets nothing that the page states."""
-    steps = [p.body for p in page.pieces.get(definition.tensor, ()) if p.position is None]
+    steps = [p.body for p in page.pieces.get(definition.tensor, ()) if p.base is None]
     for node in walk(steps[0] if steps else definition.body):
         if isinstance(node, Entry) and node.tensor in members and node.tensor in page.pieces:
             place = page.recurrences[node.tensor.name].place

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from derivcheck.expression.constructors import multiply, within
 from derivcheck.expression.integers import Affine, Index
-from derivcheck.expression.nodes import Entry, Expression, Tensor
+from derivcheck.expression.nodes import Entry, Expression, Guard, Multiply, Tensor
 from derivcheck.expression.traversal import substitute, tensors
 
 
@@ -84,6 +84,17 @@ class Context:
             if (index := subscript.index) is None or index.extent != extent
         ]
         return multiply(*guards, definition.at(entry.subscripts))
+
+    def support(self, tensor: Tensor, subscripts: tuple[Affine, ...]) -> list[Affine]:
+        """What is ≥ 0 wherever the entry of a recurrence is not 0: where its base case is 0, the
+        guards of its step."""
+        definition = self.definitions.get(tensor)
+        if definition is None or definition.recurs_along is None:
+            return []
+        body = definition.body
+        values = dict(zip(definition.indices, subscripts, strict=True))
+        factors = body.factors if isinstance(body, Multiply) else ()
+        return [f.value.substitute(values) for f in factors if isinstance(f, Guard)]
 
     def depends(self, tensor: Tensor, on: Tensor) -> bool:
         """Whether `tensor` is `on` or is defined through it."""

@@ -120,6 +120,10 @@ class Shifts:
     axes: Mapping[Tensor, int]
     nearest: Mapping[tuple[Tensor, Tensor], int]
 
+    def rests(self, tensor: Tensor, on: Tensor, steps: int) -> bool:
+        """Whether an entry may rest on one of another member that is so many steps further."""
+        return self.direction * (steps - self.nearest[tensor, on]) <= 0
+
 
 def shifts(definitions: Mapping[Tensor, Definition], members: tuple[Tensor, ...]) -> Shifts:
     """The shifts of a circle. Raises `Disorder` if it is not well founded."""

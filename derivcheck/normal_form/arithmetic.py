@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor, gcd, lcm
 
-from derivcheck.expression import Affine, Function, Guard, Multiply, Parameter
+from derivcheck.expression import Affine, Function, Parameter
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -136,20 +136,9 @@ class Arithmetic(Signs):
         for subscript, extent in zip(variable.subscripts, variable.tensor.extents, strict=True):
             form = self.multiply(form, self.within(subscript, extent))
         few = _FEW if self.expand_ranges else 0
-        for value in self.support(variable):
+        for value in self.context.support(variable.tensor, variable.subscripts):
             form = self.multiply(form, self.bare_guard(value, few))
         return form
-
-    def support(self, variable: Variable) -> list[Affine]:
-        """What must not be negative lest the entry be 0: of a recurrence whose base case is 0, the
-        guards of its step."""
-        definition = self.context.definitions.get(variable.tensor)
-        if definition is None or definition.recurs_along is None:
-            return []
-        values = dict(zip(definition.indices, variable.subscripts, strict=True))
-        body = definition.body
-        factors = body.factors if isinstance(body, Multiply) else ()
-        return [f.value.substitute(values) for f in factors if isinstance(f, Guard)]
 
     # Products.
 

@@ -22,6 +22,11 @@ from derivcheck.normal_form.atoms import (
     variables,
 )
 from derivcheck.normal_form.functions import Functions
+from derivcheck.normal_form.integers import lowest_terms
+from derivcheck.normal_form.linear import added, constant, scaled, subtracted
+
+_CLOSE = 2
+"""A sum is cut off where it reaches no further than this past, or short of, a place of its own."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +100,28 @@ class Ranges(Functions):
                 return place
         return min(equals, key=lambda place: affine_text(place.rest, {}))
 
-    def reread(self, indices: tuple[Index, ...], factors: Monomial) -> NormalForm | None:
-        """The product with its guards written anew, but for those of its own entries' axes."""
+    def restated(self, form: NormalForm) -> NormalForm:
+        """The form with the guards that stand outside its sums written anew."""
+        terms: list[NormalForm] = []
+        for monomial, coefficient in form.terms.items():
+            again = self.reread(None, monomial)
+            kept = NormalForm({monomial: 1}) if again is None else self.restated(again)
+            terms.append(scaled(kept, coefficient))
+        return added(terms)
+
+    def reread(self, indices: tuple[Index, ...] | None, factors: Monomial) -> NormalForm | None:
+        """The product with its guards written anew, but for those of its own entries' axes.
+
+        In a sum over these indices those that hold of none of them stay what they are.
+        """
         own = {
             guard
             for atom, _ in factors
             for variable in variables(atom)
-            for value in (*_on_axes(variable), *self.support(variable))
+            for value in (
+                *_on_axes(variable),
+                *self.context.support(variable.tensor, variable.subscripts),
+            )
             for guard in self.bare_guard(value).atoms()
         }
         for atom, exponent in factors:
@@ -109,13 +129,30 @@ class Ranges(Functions):
                 isinstance(atom, NonNegative)
                 and exponent > 0
                 and atom not in own
-                and not atom.free.isdisjoint(indices)
+                and (indices is None or not atom.free.isdisjoint(indices))
             ):
-                again = self.guard(atom.value)
+                value = atom.value
+                again = self.guard(value) if indices is None else self.bounding(value, indices)
                 if list(again.terms) != [((atom, 1),)]:
                     rest = tuple(factor for factor in factors if factor[0] is not atom)
                     return self.multiply(NormalForm({rest: 1}), again)
         return None
+
+    def bounding(self, value: Affine, indices: tuple[Index, ...]) -> NormalForm:
+        """[value ≥ 0] in a sum over these indices: where it bounds one of them, by others and no
+        further number, from above, with deltas for the few values between."""
+        (index, *others) = [i for i in dict.fromkeys(value.indices()) if i in indices]
+        slope = value.coefficient(index).constant
+        rest, divisor, reach = lowest_terms(value)
+        if others or slope not in (1, -1) or divisor != 1 or len(rest.terms) == 1:
+            return self.guard(value)
+        if slope == 1:
+            return subtracted(constant(1), self.bounding(-value - 1, indices))
+        if not 0 < abs(reach) <= _CLOSE:
+            return self.bare_guard(value)
+        between = range(1, reach + 1) if reach > 0 else range(reach + 1, 1)
+        deltas = added([self.equal(rest + step) for step in between])
+        return added([self.bare_guard(rest), scaled(deltas, 1 if reach > 0 else -1)])
 
     def misplaced(self, form: NormalForm) -> bool:
         """Whether a guard is left, or a sum that does not run over the axis it should."""

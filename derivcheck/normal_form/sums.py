@@ -90,12 +90,12 @@ class Sums(Ranges):
             remaining, body = eliminated
             return self._times_monomial(outside, self.sum_over(remaining, body))
         if self.expand_ranges:
-            body = self.reread(indices, tuple(inside))
-            if body is not None:
-                return self._times_monomial(outside, self.sum_over(indices, body))
             moved = self.placed(indices, tuple(inside))
             if moved is not None:
                 return self._times_monomial(outside, self.sum_over(*moved))
+            body = self.reread(indices, tuple(inside))
+            if body is not None:
+                return self._times_monomial(outside, self.sum_over(indices, body))
         result = constant(1)
         for members, factors in _components(indices, inside):
             result = self.multiply(result, self._component(members, factors))
@@ -322,9 +322,6 @@ class Sums(Ranges):
         """The form with its free indices replaced."""
         return self.rewrite(form, values, None)
 
-    def unfolds(self, subscripts: tuple[Affine, ...]) -> bool:
-        return self.only is None or subscripts[self.only[0]] == self.only[1]
-
     def rewrite(
         self, form: NormalForm, values: Mapping[Index, Affine], tensor: Tensor | None
     ) -> NormalForm:
@@ -377,7 +374,7 @@ class Sums(Ranges):
                 return self.number(Affine.of(value).substitute(dict(values)))
             case Variable(tensor=named, subscripts=subscripts):
                 moved = tuple(subscript.substitute(dict(values)) for subscript in subscripts)
-                if named == tensor and self.unfolds(moved):
+                if named == tensor and (self.only is None or moved[self.only[0]] == self.only[1]):
                     return self.defined(named, moved)
                 return self.entry(Variable(named, moved))
             case Equal(difference=difference):
