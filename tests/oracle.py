@@ -59,7 +59,9 @@ SIZES = 4
 BENT_SIZES = 24
 """Of a reading with kinks, whose sides may differ between two of them only."""
 MOST_SIZES = 5 * BENT_SIZES
-CHOICES = 5
+CHOICES = 7
+"""Values of the free indices for one size at which a side is not 0, or both are at `SPARSE`."""
+SPARSE = 250
 PATIENCE = 2 * MOST_SIZES
 BENDING = frozenset({"abs", "max", "min", "relu", "sign"})
 
@@ -91,7 +93,7 @@ def differs(
             point = sample(inputs, extents, context, generator)
             if point is None:
                 continue
-            vanished = True
+            present = 0
             values = {
                 tensor: {
                     place: mpf(array[place].numerator) / array[place].denominator
@@ -110,9 +112,11 @@ def differs(
                 scale = max(abs(left), abs(right), mpf(10) ** -12)
                 if abs(left - right) > DISTINCT * scale:
                     return True
-                vanished = vanished and left == right == 0
+                present += not left == right == 0
+                if present == CHOICES:
+                    break
             # Where a window meets nothing both sides are 0, and another size has to tell.
-            telling += not vanished
+            telling += present > 0
     return False if compared else None
 
 
@@ -134,11 +138,15 @@ def _sizes(
     definitions: Mapping[Parameter, Expression],
     generator: numpy.random.Generator,
 ) -> Iterator[dict[Parameter, int]]:
-    """Sizes from 1 to 4, the first of them 2 and 3 throughout."""
+    """Sizes from 1 to 4, the first of them 2 and 3 throughout, then 3 and 2."""
     found = 0
     for attempt in range(PATIENCE):
-        choices = (2, 3) if attempt < SIZES else (1, 2, 2, 3, 3, 4)
-        chosen = {p: int(generator.choice(choices)) - (p.minimum == 0) for p in parameters}
+        if attempt < 2:
+            sizes = [2 + (place + attempt) % 2 for place in range(len(parameters))]
+        else:
+            choices = (2, 3) if attempt < SIZES else (1, 2, 2, 3, 3, 4)
+            sizes = [int(n) for n in generator.choice(choices, len(parameters))]
+        chosen = {p: n - (p.minimum == 0) for p, n in zip(parameters, sizes, strict=True)}
         complete = complete_extents(chosen, definitions, context.hypotheses)
         if complete is not None:
             yield complete
@@ -150,10 +158,12 @@ def _sizes(
 def _choices(
     free: tuple[Index, ...], extents: Mapping[Parameter, int], generator: numpy.random.Generator
 ) -> list[dict[Index, int]]:
+    """All of them equal first, for the deltas' sake, then any at random."""
     ranges = [range(_whole(index.extent, extents, {})) for index in free]
     everything = [dict(zip(free, values, strict=True)) for values in product(*ranges)]
-    kept = generator.permutation(len(everything))[:CHOICES]
-    return [everything[int(n)] for n in kept]
+    equal = [each for each in everything if len(set(each.values())) <= 1][:2]
+    some = generator.permutation(len(everything))[:SPARSE]
+    return [*equal, *(everything[int(n)] for n in some)]
 
 
 def _whole(value: Affine, extents: Mapping[Parameter, int], indices: Mapping[Index, int]) -> int:
