@@ -59,6 +59,7 @@ NAMES = (
     "logistic_regression_hessian",
     "lstm_cell",
     "lstm_cell_fused",
+    "max_pool2d",
     "momentum",
     "moving_average",
     "mse",

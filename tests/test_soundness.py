@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 
@@ -172,6 +173,67 @@ FALSE: dict[str, tuple[Expression, Expression, Context]] = {
 }
 
 
+def largest(body: Callable[[Index], Expression], where: Callable[[Index], Expression]) -> Maximum:
+    bound = fresh(index("m", N))
+    return Maximum((bound,), where(bound), body(bound))
+
+
+def exceeds(value: Expression, bound: Expression) -> Expression:
+    return Positive(subtract(value, bound))
+
+
+def squares(s: Index | Affine) -> Expression:
+    return sum_over("k", N, lambda k: power(at(A, s, k), 2))
+
+
+TAIL = largest(lambda k: at(X, k), lambda k: guard(whole(k) - 2))
+FALSE |= {
+    # A maximum bounds only what is in its range …
+    "an entry that the maximum leaves out": (exceeds(at(X, i), TAIL), ZERO, Context()),
+    "an entry of which the conditions say too little": (
+        multiply(guard(whole(i) - 1), exceeds(at(X, i), TAIL)),
+        ZERO,
+        Context(),
+    ),
+    "an entry off the axis": (
+        exceeds(at(X, whole(i) + 1), largest(lambda k: at(X, k), lambda k: ONE)),
+        ZERO,
+        Context(),
+    ),
+    # … and ties are counted off the kinks only.
+    "one maximiser": (
+        sum_over(
+            "k",
+            N,
+            lambda k: subtract(ONE, exceeds(largest(lambda m: at(X, m), lambda m: ONE), at(X, k))),
+        ),
+        ONE,
+        Context(),
+    ),
+    # An inequality says nothing beyond its range, and no more than it says.
+    "a sign beyond the axis": (
+        Positive(squares(whole(i) + 1)),
+        ONE,
+        Context(hypotheses=(Hypothesis(Positive(squares(j)), ONE, "Σ A² > 0"),)),
+    ),
+    "a sign for a part of an axis": (
+        Positive(squares(i)),
+        ONE,
+        Context(hypotheses=(Hypothesis(Positive(squares(SHORT)), ONE, "Σ A² > 0"),)),
+    ),
+    "a size that is larger": (
+        guard(Affine.of(N) - Affine.of(M) - 2),
+        ONE,
+        Context(hypotheses=(Hypothesis(guard(Affine.of(N) - Affine.of(M) - 1), ONE, "M < N"),)),
+    ),
+    "a root of a number below the bound": (
+        square_root(power(subtract(ONE, at(c)), 2)),
+        subtract(ONE, at(c)),
+        Context(),
+    ),
+}
+
+
 @pytest.mark.parametrize("name", FALSE)
 def test_what_is_false_stays_open(name: str) -> None:
     left, right, context = FALSE[name]
@@ -179,6 +241,36 @@ def test_what_is_false_stays_open(name: str) -> None:
     reading = Reading(left, right, tuple(free), context)
     assert not prove(reading, off_kinks=False).closed
     assert refute(Link("=", (reading,)), reading) is not None
+
+
+def test_ties_are_counted_where_different_inputs_differ() -> None:
+    """Σ_k [g_k X_k = max g X] is 1 off the ties; zeros that a condition g makes always tie."""
+
+    def count(mask: Callable[[Index], Expression]) -> Reading:
+        def value(k: Index) -> Expression:
+            return multiply(mask(k), at(X, k))
+
+        most = largest(value, lambda k: ONE)
+        attained = sum_over("k", N, lambda k: subtract(ONE, exceeds(most, value(k))))
+        return Reading(attained, ONE, (), Context())
+
+    assert prove(count(lambda k: ONE), off_kinks=True).closed
+    assert not prove(count(lambda k: guard(whole(k) - 2)), off_kinks=True).closed
+    tied = Hypothesis(at(X, j), at(c), "X = c")
+    bound = replace(count(lambda k: ONE), context=Context(hypotheses=(tied,)))
+    assert not prove(bound, off_kinks=True).closed
+
+
+def test_a_declared_inequality_is_used_in_its_range() -> None:
+    """The true twins of the inequalities above."""
+    sign = Context(hypotheses=(Hypothesis(Positive(squares(j)), ONE, "Σ A² > 0"),))
+    assert prove(Reading(Positive(squares(i)), ONE, (i,), sign), off_kinks=False).closed
+    room = guard(Affine.of(N) - Affine.of(M) - 1)
+    size = Context(hypotheses=(Hypothesis(room, ONE, "M < N"),))
+    weaker = guard(Affine.of(N) + 3 - Affine.of(M))
+    assert prove(Reading(weaker, ONE, (), size), off_kinks=False).closed
+    inside = multiply(guard(whole(i) - 3), exceeds(at(X, i), TAIL))
+    assert prove(Reading(inside, ZERO, (i,), Context()), off_kinks=False).closed
 
 
 def test_a_sum_cancels_its_reciprocal() -> None:

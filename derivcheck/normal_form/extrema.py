@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from derivcheck.expression import Affine, Index
+from derivcheck.expression import Affine, Index, Positive
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -14,11 +14,22 @@ from derivcheck.normal_form.atoms import (
     NormalForm,
     Sign,
     Variable,
+    bound_text,
+    form_part,
     variables,
 )
 from derivcheck.normal_form.generic import Generic
 from derivcheck.normal_form.integers import solved
-from derivcheck.normal_form.linear import constant, subtracted
+from derivcheck.normal_form.linear import (
+    added,
+    constant,
+    leading_orientation,
+    scaled,
+    subtracted,
+)
+from derivcheck.normal_form.signs import POSITIVE
+from derivcheck.normal_form.writing import expression
+from derivcheck.notation import text as printed
 
 Cap = frozenset[Atom]
 """Indicators: where all of them are 1, so is the bound."""
@@ -26,6 +37,32 @@ Cap = frozenset[Atom]
 
 @dataclass
 class Extrema(Generic):
+    def settled(self, form: NormalForm) -> NormalForm:
+        raise AssertionError("functions")
+
+    def maximum(
+        self, indices: tuple[Index, ...], where: NormalForm, body: NormalForm
+    ) -> NormalForm:
+        """max over working indices: what does not depend on them comes out."""
+        where = self.settled(where)
+        body = _under(where, self.settled(body))
+        bound = frozenset(indices)
+        apart = {m: c for m, c in body.terms.items() if all(a.free.isdisjoint(bound) for a, _ in m)}
+        varying = NormalForm({m: c for m, c in body.terms.items() if m not in apart})
+        if not varying:
+            return body
+        number, shared = self._content(varying)
+        pulled = {
+            a: k
+            for a, k in shared.items()
+            if a.free.isdisjoint(bound) and self.atom_sign(a) == POSITIVE
+        }
+        scale = NormalForm({tuple(sorted(pulled.items(), key=lambda f: f[0].key)): number})
+        inside = self.without_content(varying, pulled, number)
+        order, _ = bound_text(indices, (form_part(where), form_part(inside)), {})
+        largest_value = self.of_atom(Extremum(order, where, inside))
+        return added((NormalForm(dict(apart)), self.multiply(scale, largest_value)))
+
     def caps(self, argument: NormalForm) -> list[Cap]:
         """Conditions, each of which makes an argument f(k) − max f at most 0.
 
@@ -80,17 +117,24 @@ class Extrema(Generic):
         return None
 
     def assume_off_kink(self, argument: NormalForm) -> None:
-        raise AssertionError("functions")
+        """Note that [argument > 0] was not looked at where the argument is 0."""
+        for atom in argument.atoms():
+            if isinstance(atom, Extremum):
+                self.assume(f"off the ties of {printed(expression(NormalForm({((atom, 1),): 1})))}")
+                return
+        if leading_orientation(argument) < 0:
+            argument = scaled(argument, -1)
+        self.assume(f"off the kinks of {printed(Positive(expression(argument)))}")
 
     def _separates(self, maximum: Extremum) -> bool:
         """Whether different indices give different entries of an input free to take any value."""
         if len(maximum.body.terms) != 1:
             return False
         ((monomial, coefficient),) = maximum.body.terms.items()
-        plain = [factor for factor in monomial if not isinstance(factor[0], INDICATORS)]
-        if coefficient != 1 or len(plain) != 1 or plain[0][1] != 1:
+        # A guard that is left beside the entry makes zeros, which tie.
+        if coefficient != 1 or len(monomial) != 1 or monomial[0][1] != 1:
             return False
-        atom = plain[0][0]
+        atom = monomial[0][0]
         if not isinstance(atom, Variable) or atom.tensor.symmetric or not self._free(atom.tensor):
             return False
         bound = set(maximum.indices)
@@ -101,6 +145,17 @@ class Extrema(Generic):
             and subscript.coefficient(next(iter(inside))).constant not in (None, 0)
         }
         return told == bound
+
+
+def _under(where: NormalForm, body: NormalForm) -> NormalForm:
+    """The body without the indicators that are 1 where the condition is."""
+    held = _indicators(where) or frozenset()
+    if held.isdisjoint(body.atoms()):
+        return body
+    return added(
+        NormalForm({tuple(factor for factor in m if not (factor[0] in held and factor[1] > 0)): c})
+        for m, c in body.terms.items()
+    )
 
 
 def _indicators(form: NormalForm) -> Cap | None:

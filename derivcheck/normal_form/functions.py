@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from derivcheck.expression import Affine, Function, Index, Positive
+from derivcheck.expression import Affine, Function, Index
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -32,8 +32,6 @@ from derivcheck.normal_form.linear import (
 )
 from derivcheck.normal_form.session import Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO
-from derivcheck.normal_form.writing import expression
-from derivcheck.notation import text as printed
 
 _ODD = ("sin", "arctan", "erf")
 _AT_ZERO = {"sin": 0, "arctan": 0, "erf": 0, "cos": 1}
@@ -255,12 +253,6 @@ class Functions(Extrema):
         assert isinstance(made, Sign)
         self._capped[made] = caps
         return self.of_atom(made)
-
-    def assume_off_kink(self, argument: NormalForm) -> None:
-        """Note that [argument > 0] was not looked at where the argument is 0."""
-        if leading_orientation(argument) < 0:
-            argument = scaled(argument, -1)
-        self.assume(f"off the kinks of {printed(Positive(expression(argument)))}")
 
     def _sign_of_product(self, monomial: Monomial, coefficient: Number) -> NormalForm:
         """[Π aᵏ > 0] by the signs of the factors: [a b > 0] = [a > 0][b > 0] + [−a > 0][−b > 0]."""

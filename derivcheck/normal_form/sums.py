@@ -1,4 +1,4 @@
-"""Binders: sums split into connected components, deltas eliminated, products and maxima."""
+"""Binders: sums split into connected components, deltas eliminated, and products."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from derivcheck.normal_form.atoms import (
     affine_text,
     bound_text,
     factor_part,
-    form_part,
     tensor_key,
 )
 from derivcheck.normal_form.functions import indicates
@@ -240,7 +239,7 @@ class Sums(Ranges):
                 return True
         return False
 
-    # Products and maxima.
+    # Products.
 
     def product_over(self, index: Index, body: NormalForm) -> NormalForm:
         """Π over a working index: factor by factor, exponentials as sums, others opaque."""
@@ -295,26 +294,6 @@ class Sums(Ranges):
                 correction = self.power(self.transform(away, {index: value}), -1)
                 return self.multiply_all((self.product_over(index, away), there, correction))
         return self.of_atom(Repeated(index, self.settled(body)))
-
-    def maximum(
-        self, indices: tuple[Index, ...], where: NormalForm, body: NormalForm
-    ) -> NormalForm:
-        """max over working indices: what does not depend on them comes out."""
-        body, where = self.settled(body), self.settled(where)
-        bound = frozenset(indices)
-        apart = {m: c for m, c in body.terms.items() if all(a.free.isdisjoint(bound) for a, _ in m)}
-        varying = NormalForm({m: c for m, c in body.terms.items() if m not in apart})
-        if not varying:
-            return body
-        number, shared = self._content(varying)
-        pulled = {
-            a: k for a, k in shared.items() if a.free.isdisjoint(bound) and self.atom_sign(a) == 4
-        }
-        scale = NormalForm({tuple(sorted(pulled.items(), key=lambda f: f[0].key)): number})
-        inside = self.without_content(varying, pulled, number)
-        order, _ = bound_text(indices, (form_part(where), form_part(inside)), {})
-        largest_value = self.of_atom(Extremum(order, where, inside))
-        return added((NormalForm(dict(apart)), self.multiply(scale, largest_value)))
 
     # Change of indices, and definitions unfolded.
 
