@@ -64,6 +64,7 @@ NAMES = (
     "moving_average",
     "mse",
     "multi_head_attention",
+    "multi_head_attention_wide",
     "nesterov",
     "nll",
     "peephole_lstm_cell",

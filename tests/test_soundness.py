@@ -119,6 +119,31 @@ FALSE: dict[str, tuple[Expression, Expression, Context]] = {
         ),
         Context(),
     ),
+    # A divisor of one row is not the sum of another.
+    "a sum over another row's reciprocal": (
+        sum_over(
+            "s",
+            N,
+            lambda s: sum_over(
+                "k",
+                M,
+                lambda c: multiply(at(Y, s), at(T, s, c), at(X, s), power(weighed(i), -1)),
+            ),
+        ),
+        sum_over("s", N, lambda s: multiply(at(Y, s), at(X, s))),
+        Context(),
+    ),
+    "a sum of squares over the sum's reciprocal": (
+        sum_over(
+            "s",
+            N,
+            lambda s: sum_over(
+                "k", M, lambda c: multiply(at(Y, s), power(at(T, s, c), 2), power(weighed(s), -1))
+            ),
+        ),
+        sum_over("s", N, lambda s: at(Y, s)),
+        Context(),
+    ),
     # A hypothesis about a part of an axis was used on all of it.
     "a hypothesis for a part of an axis": (
         sum_over("k", N, lambda k: at(X, k)),
@@ -277,6 +302,27 @@ def test_a_sum_cancels_its_reciprocal() -> None:
     """The true twin: Σ_s Y_s Σ_k T_sk / ((Σ_k T_sk) (Σ_k T_sk + c))."""
     left, _, _ = FALSE["a sum over its reciprocal"]
     right = sum_over("s", N, lambda s: divide(at(Y, s), add(weighed(s), at(c))))
+    assert prove(Reading(left, right, (), Context()), off_kinks=False).closed
+
+
+def test_a_sum_inside_a_sum_cancels_its_reciprocal() -> None:
+    """Σ_s Y_s X_s (Σ_k T_sk)² / (Σ_k T_sk)³ with the sums of the numerator opened."""
+    left = sum_over(
+        "s",
+        N,
+        lambda s: sum_over(
+            "k",
+            M,
+            lambda c: sum_over(
+                "l",
+                M,
+                lambda d: multiply(
+                    at(Y, s), at(X, s), at(T, s, c), at(T, s, d), power(weighed(s), -3)
+                ),
+            ),
+        ),
+    )
+    right = sum_over("s", N, lambda s: divide(multiply(at(Y, s), at(X, s)), weighed(s)))
     assert prove(Reading(left, right, (), Context()), off_kinks=False).closed
 
 

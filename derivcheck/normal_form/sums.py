@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from derivcheck.expression import Affine, Hypothesis, Index, Tensor
@@ -29,7 +29,7 @@ from derivcheck.normal_form.atoms import (
     tensor_key,
 )
 from derivcheck.normal_form.functions import indicates
-from derivcheck.normal_form.integers import largest, nonnegative, solved
+from derivcheck.normal_form.integers import largest, solved
 from derivcheck.normal_form.linear import (
     accumulate,
     added,
@@ -39,16 +39,8 @@ from derivcheck.normal_form.linear import (
     subtracted,
 )
 from derivcheck.normal_form.ranges import Ranges
+from derivcheck.normal_form.rules import Rule, matches
 from derivcheck.normal_form.session import Unprovable
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A hypothesis as a rewriting rule: `atom`, at any values of its free indices, is `value`."""
-
-    atom: Atom
-    value: NormalForm
-    hypothesis: Hypothesis
 
 
 @dataclass
@@ -155,9 +147,10 @@ class Sums(Ranges):
         if not factors:
             (index,) = indices
             return self.multiply(self.number(index.extent), self.guard(index.extent))
-        if self.rules and len(indices) > 1:
+        divisors = {atom for atom, k in factors if isinstance(atom, Summation) and k < 0}
+        if len(indices) > 1 and (self.rules or divisors):
             for index in indices:
-                rewritten = self._rewritten_inside(index, indices, factors)
+                rewritten = self._rewritten_inside(index, indices, factors, divisors)
                 if rewritten is not None:
                     return rewritten
         counted = self.counted(indices, factors)
@@ -167,9 +160,14 @@ class Sums(Ranges):
         return self.ruled(Summation(order, factors))
 
     def _rewritten_inside(
-        self, index: Index, indices: tuple[Index, ...], factors: Monomial
+        self,
+        index: Index,
+        indices: tuple[Index, ...],
+        factors: Monomial,
+        divisors: Collection[Atom],
     ) -> NormalForm | None:
-        """The component where a hypothesis knows the sum over one of its indices alone."""
+        """The component where a hypothesis knows the sum over one of its indices alone, or it is a
+        divisor: Σ_i Σ_k f_ik g_i / Σ_k f_ik."""
         touched = tuple(factor for factor in factors if index in factor[0].free)
         if not touched or any(
             other != index and other in i.extent.indices() for other in indices for i in indices
@@ -178,7 +176,9 @@ class Sums(Ranges):
         atom = self.intern(Summation((index,), touched))
         value = self._by_rule(atom)
         if value is None:
-            return None
+            if atom not in divisors:
+                return None
+            value = NormalForm({((atom, 1),): 1})
         rest = NormalForm({tuple(factor for factor in factors if factor not in touched): 1})
         others = tuple(other for other in indices if other != index)
         return self.sum_over(others, self.multiply(rest, value))
@@ -201,7 +201,7 @@ class Sums(Ranges):
         for rule in self.rules:
             if type(rule.atom) is not type(atom) or rule.atom.tensors != atom.tensors:
                 continue
-            for values in _matches(rule.atom, atom):
+            for values in matches(rule.atom, atom):
                 instance = self._renamed(rule.atom, values)
                 if instance is atom:
                     self.assume(rule.hypothesis.text)
@@ -441,37 +441,3 @@ def _without(form: NormalForm, delta: Atom, value: int) -> NormalForm:
         for m, c in form.terms.items()
         if value or all(f[0] is not delta for f in m)
     )
-
-
-def _matches(pattern: Atom, atom: Atom) -> list[dict[Index, Affine]]:
-    """Values of the pattern's free indices, as one entry of each tensor in the two suggests."""
-    found: list[dict[Index, Affine]] = []
-    for ours in _entries(pattern):
-        bare = [subscript.index for subscript in ours.subscripts]
-        if not all(index in bare for index in pattern.free):
-            continue
-        for theirs in _entries(atom):
-            if theirs.tensor == ours.tensor:
-                pairs = zip(bare, theirs.subscripts, strict=True)
-                values = {i: value for i, value in pairs if i and i in pattern.free}
-                if all(_in_reach(i, value, ours) for i, value in values.items()):
-                    found.append(values)
-    return found
-
-
-def _in_reach(index: Index, value: Affine, entry: Variable) -> bool:
-    """Whether the pattern speaks of this value of its index, wherever the entry is not 0."""
-    axes = zip(entry.subscripts, entry.tensor.extents, strict=True)
-    if any(subscript.index == index and index.extent == extent for subscript, extent in axes):
-        return True
-    return nonnegative(value) and nonnegative(index.extent - value - 1)
-
-
-def _entries(atom: Atom) -> list[Variable]:
-    match atom:
-        case Variable():
-            return [atom]
-        case Summation(factors=factors):
-            return [entry for inner, _ in factors for entry in _entries(inner)]
-        case _:
-            return []
