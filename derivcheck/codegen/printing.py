@@ -137,8 +137,8 @@ class Printer:
                 return self._arrange(array)
             case Reshape(axes, operand):
                 shape = [self.size(index.extent).text for index in axes]
-                head = f"{self.code(operand).at(ATOM)}.reshape"
-                return call(head, *shape)
+                # No `call`: a long chain of methods is better cut than broken at its last brackets.
+                return Code(f"{self.code(operand).at(ATOM)}.reshape({', '.join(shape)})")
 
     def aligned(self, array: Array, target: Axes) -> Code:
         """The array so that it broadcasts against one with the axes `target`."""
