@@ -82,6 +82,7 @@ class Checked:
     seed: int
     title: str = ""
     summary: str = ""
+    tags: tuple[str, ...] = ()
     gradients: tuple[Stated, ...] = ()
     missing: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()

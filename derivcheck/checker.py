@@ -97,6 +97,7 @@ def check_derivation(
         seed,
         title=derivation.title,
         summary=derivation.summary,
+        tags=derivation.tags,
         gradients=tuple(
             Stated(form.item, equation(form, "latex")) for form in derivation.gradients.values()
         ),
@@ -166,13 +167,14 @@ def run_derivation(
     dtype: str = "float64",
     progress: Progress | None = None,
 ) -> Checked:
-    """Check a registered page, then hold its closed forms against every witness."""
+    """Check a registered page, then hold its closed forms against every witness.
+
+    Of a page that claims no gradient it is the forward pass that is held against them.
+    """
     from derivcheck.witnesses.panel import witness  # JAX is loaded only where it is needed
 
     derivation = read_derivation(source)
     checked = check_derivation(derivation, source, seed=seed, strict=True, progress=progress)
-    if not derivation.gradients:
-        return checked
     evidence = witness(
         derivation, trials=trials, seed=seed, device=device, dtype=dtype, progress=progress
     )
@@ -185,8 +187,13 @@ def run_derivation(
         trials=trials,
         device=device,
         dtype=dtype,
-        contradicted=checked.contradicted or (failed and checked.gradients_proved),
-        missing=tuple(t.name for t in derivation.inputs if t not in derivation.gradients),
+        contradicted=checked.contradicted
+        or (failed and bool(checked.gradients) and checked.gradients_proved),
+        missing=tuple(
+            t.name
+            for t in derivation.inputs
+            if derivation.gradients and t not in derivation.gradients
+        ),
         programs=_programs(derivation) if checked.gradients_proved else (),
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
-from derivcheck.registry import GROUPS, Summary
+from derivcheck.registry import Summary, group_order
 
 _LEAST = 20
 """Cells of a sentence below which a cut one says nothing; a narrower terminal wraps instead."""
@@ -12,12 +13,9 @@ _LEAST = 20
 
 def groups(summaries: Iterable[Summary]) -> Iterator[tuple[str, list[Summary]]]:
     """Pages under their first tag, in the order of `registry.GROUPS`; other tags come after."""
-    found: dict[str, list[Summary]] = {group: [] for group in GROUPS}
-    for each in sorted(summaries, key=lambda each: (each.group not in found, each.group)):
-        found.setdefault(each.group, []).append(each)
-    for group, pages in found.items():
-        if pages:
-            yield group, sorted(pages, key=lambda each: each.name)
+    pages = sorted(summaries, key=lambda each: (group_order(each.group), each.name))
+    for group, found in groupby(pages, key=lambda each: each.group):
+        yield group, list(found)
 
 
 def lines(summaries: Iterable[Summary], width: int | None) -> Iterator[tuple[str, bool]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ GROUPS = (
     "second order",
 )
 """A page's first tag is its group; groups are listed in this order."""
+
+UNGROUPED = "other"
 
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n", re.DOTALL)
 # The C loader where PyYAML has it: `list` reads every page. Both are the safe ones.
@@ -66,8 +69,18 @@ class Summary:
 
     @property
     def group(self) -> str:
-        """The first tag; a page without one stands under "other"."""
-        return self.tags[0] if self.tags else "other"
+        """The first tag; a page without one stands under `UNGROUPED`."""
+        return group_of(self.tags)
+
+
+def group_of(tags: Sequence[str]) -> str:
+    """The group that a page with these tags stands in."""
+    return tags[0] if tags else UNGROUPED
+
+
+def group_order(group: str) -> tuple[int, str]:
+    """Sorts groups: those of `GROUPS` in their order, any others after them."""
+    return (GROUPS.index(group) if group in GROUPS else len(GROUPS), group)
 
 
 @cache

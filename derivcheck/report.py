@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from derivcheck import outcome_json
+from derivcheck import outcome_json, registry
 from derivcheck.derivation import Kind
 from derivcheck.excerpt import statement
 from derivcheck.findings import findings, tally
@@ -80,6 +80,7 @@ def page(checked: Checked) -> str:
     facts = {
         "name": name,
         "title": title,
+        "group": registry.group_of(checked.tags),
         "gate": "PASS" if checked.passed else "FAIL",
         "gradients": _gradient_tally(checked),
         "claims": tally(checked),
@@ -197,13 +198,16 @@ def _replay(checked: Checked, name: str) -> str:
 
 def index(directory: Path) -> str:
     """The index over every report in a directory, from the facts that each carries in a comment."""
-    pages: list[Mapping[str, object]] = []
+    groups: dict[str, list[Mapping[str, str]]] = {}
     for report in sorted(directory.glob("*.md")):
         match = _FACTS.search(report.read_text(encoding="utf-8"))
         if match:
             facts = cast("dict[str, str]", json.loads(match[1]))
-            pages.append({key: _cell(value) for key, value in facts.items()})
-    return _templates.get_template("index.md.j2").render(pages=pages)
+            group = facts.get("group", registry.UNGROUPED)
+            page = {key: _cell(value) for key, value in facts.items()}
+            groups.setdefault(_cell(group), []).append(page)
+    ordered = sorted(groups.items(), key=lambda each: registry.group_order(each[0]))
+    return _templates.get_template("index.md.j2").render(groups=ordered)
 
 
 # --- Markdown -----------------------------------------------------------------------------------

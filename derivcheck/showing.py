@@ -28,8 +28,8 @@ from derivcheck.notation import latex, text, unicode_name
 def closed_forms(derivation: Derivation, form: str) -> str:
     """All gradients in the page's order: `form` is latex, sympy (one a line), numpy or jax.
 
-    The last two are a module of source with `forward` and `pullback`; raises `LoweringError` where
-    a closed form is no array program.
+    The last two are a module of source with `forward` and, where there are gradients, `pullback`;
+    raises `LoweringError` where a closed form is no array program.
     """
     if form in ("numpy", "jax"):
         return generated_source(lower(derivation), form).rstrip("\n") + "\n"

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any, Literal
 
 import pytest
 import sympy
 from sympy import Eq, IndexedBase, Sum, exp, symbols
 
+from derivcheck import codegen
 from derivcheck.derivation import Derivation
 from derivcheck.exchange import derivation_from_sympy
 from derivcheck.expression import Expression, Function, apply, multiply, rational
+from derivcheck.lowering import Program
 from derivcheck.verdict import Evidence, Outcome
 from derivcheck.witnesses.array_trial import cotangent_of, trials_of
 from derivcheck.witnesses.panel import witness
@@ -55,12 +58,13 @@ def evidence() -> Sequence[Evidence]:
 def test_true_closed_forms_are_met_by_every_witness() -> None:
     found = evidence()
     assert {each.outcome for each in found} == {Outcome.MET}
-    assert [each.witness for each in found[:6]] == [
+    assert [each.witness for each in found[:7]] == [
         "forward pass",
         "autodiff",
         "duality",
         "linearity",
         "finite differences",
+        "JAX program",
         "precision",
     ]
     assert {each.note for each in found if each.witness == "autodiff"} == {"independent"}
@@ -99,6 +103,44 @@ def test_without_a_reference_autodiff_is_not_independent() -> None:
     assert {each.outcome for each in found} == {Outcome.MET}
     (note,) = {each.note for each in found if each.witness == "autodiff"}
     assert note.startswith("not independent")
+
+
+GRADIENTS = {"autodiff", "duality", "linearity", "finite differences"}
+
+
+def test_a_page_without_gradients_has_its_forward_pass_witnessed() -> None:
+    found = witness(replace(softmax(), gradients={}), trials=3)
+    assert {each.witness for each in found} == {each.witness for each in evidence()}
+    for each in found:
+        claimed = each.witness not in GRADIENTS
+        assert each.outcome is (Outcome.MET if claimed else Outcome.SKIPPED)
+        assert bool(each.note) != claimed
+    other = REFERENCE.replace("axis=1", "axis=0")
+    found = witness(replace(softmax(other), gradients={}), trials=1)
+    assert {e.witness for e in found if e.outcome is Outcome.FAILED} == {"forward pass"}
+
+
+def test_without_gradients_and_reference_nothing_is_independent() -> None:
+    found = witness(replace(softmax(None), gradients={}), trials=1)
+    (note,) = {each.note for each in found if each.witness == "forward pass"}
+    assert note.startswith("not independent")
+
+
+def test_two_printings_that_differ_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = codegen.load
+
+    def spoiled(program: Program, backend: Literal["numpy", "jax"]) -> codegen.Compiled:
+        compiled = load(program, backend)
+
+        def forward(*inputs: object, **statics: int) -> tuple[Any, Any]:
+            (output,), residuals = compiled.forward(*inputs, **statics)
+            return (output * (1 + 1e-11),), residuals  # pyright: ignore[reportOperatorIssue]
+
+        return replace(compiled, forward=forward) if backend == "jax" else compiled
+
+    monkeypatch.setattr("derivcheck.witnesses.panel.codegen.load", spoiled)
+    found = witness(softmax(), trials=1)
+    assert {e.witness for e in found if e.outcome is Outcome.FAILED} == {"JAX program"}
 
 
 @pytest.mark.parametrize(

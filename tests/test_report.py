@@ -83,6 +83,18 @@ def test_reports_and_index_are_written(tmp_path):
     assert "| [sound](sound.md) | **PASS** |" in index
 
 
+def test_the_index_is_grouped_in_the_order_of_the_registry(tmp_path):
+    """A report without a tag, or of an earlier version, stands last."""
+    for name, tags in (("a", ("loss",)), ("b", ()), ("c", ("linear", "loss")), ("d", ("loss",))):
+        page = replace(SOUND, source=replace(SOUND.source, path=f"{name}.md"), tags=tags)
+        report.write_reports([page], tmp_path)
+    index = (tmp_path / "index.md").read_text()
+    found = re.findall(r"^## (.*)|^\| \[(.)\]", index, re.MULTILINE)
+    assert [heading or name for heading, name in found] == [
+        *("Linear", "c", "Loss", "a", "d", "Other", "b")
+    ]
+
+
 def test_index_keeps_the_rows_of_earlier_runs(tmp_path):
     report.write_reports([FAULTY], tmp_path)
     report.write_reports([SOUND], tmp_path)

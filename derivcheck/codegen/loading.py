@@ -17,7 +17,8 @@ from derivcheck.lowering import Program, lower_closed_form
 class Compiled:
     """A program's functions, with the source they were compiled from.
 
-    `layer` is the pair wrapped in `jax.custom_vjp`, for JAX only.
+    `layer` is the pair wrapped in `jax.custom_vjp`, for JAX only. Of a page that claims no gradient
+    `pullback` gives none, and there is no `layer`.
     """
 
     forward: Callable[..., tuple[tuple[object, ...], tuple[object, ...]]]
@@ -32,10 +33,14 @@ def load(program: Program, backend: Backend) -> Compiled:
     names = _executed(text, f"<derivcheck {program.name} {backend}>")
     return Compiled(
         cast("Callable[..., tuple[tuple[object, ...], tuple[object, ...]]]", names["forward"]),
-        cast("Callable[..., tuple[object, ...]]", names["pullback"]),
+        cast("Callable[..., tuple[object, ...]]", names.get("pullback", _no_gradients)),
         cast("Callable[..., object] | None", names.get("layer")),
         text,
     )
+
+
+def _no_gradients(residuals: object, cotangents: object, **statics: int) -> tuple[object, ...]:
+    return ()
 
 
 def lambdify_closed_form(

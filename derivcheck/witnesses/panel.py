@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 import jax
@@ -23,7 +23,9 @@ from derivcheck.witnesses.autodiff import autodiff
 from derivcheck.witnesses.duality import duality, gradients_by_output, linearity, probes
 from derivcheck.witnesses.finite_differences import finite_differences
 from derivcheck.witnesses.precision import precision, stress_points
+from derivcheck.witnesses.printings import printings
 from derivcheck.witnesses.reference import (
+    Observation,
     ReferenceFault,
     agreement,
     check_signature,
@@ -47,6 +49,7 @@ def witness(
 ) -> tuple[Evidence, ...]:
     """What all witnesses say of the closed forms of a registered page, trial by trial.
 
+    A page that claims no gradient (an update, a variance) has its forward pass witnessed alone.
     Runs the page's Reference block. On the CPU the generated NumPy program is judged, on a GPU (or
     with `dtype="float32"`) the generated JAX program: always in float64 for the formula and in
     float32 for the numerics. JAX computes where its configuration says; see `device.claim`. Matrix
@@ -104,23 +107,42 @@ class _Panel:
 
     def judge(self, trial: Trial) -> list[Evidence]:
         forward = self.reference or self._generated_reference(trial)
-        note = self.note or independence(forward, trial)
-        pullback = self._pullback(trial, "float64")
         tangents = probes(trial)
         observation = observe(forward, trial, tangents)
         outputs = self._forward(trial)(*trial.inputs)
+        passes = agreement(observation, outputs, trial)
+        if not trial.differentiated:
+            passes = replace(passes, note=self.note)
+        return [passes, *self._gradients(forward, observation, tangents, trial), *self._both(trial)]
+
+    def _gradients(
+        self, forward: Forward, observation: Observation, tangents: Sequence[Arrays], trial: Trial
+    ) -> Iterator[Evidence]:
+        """What needs a derivative."""
+        if not trial.differentiated:
+            for name in ("autodiff", "duality", "linearity", "finite differences"):
+                note = "no gradient is claimed"
+                yield Evidence(name, Outcome.SKIPPED, trial=trial.text, note=note)
+            return
+        note = self.note or independence(forward, trial)
+        pullback = self._pullback(trial, "float64")
         by_output = gradients_by_output(pullback, trial)
         gradients = as_arrays(pullback(trial.inputs, trial.cotangents))
+        yield from autodiff(observation, gradients, trial, note)
+        yield duality(observation, by_output, tangents, trial)
+        yield linearity(pullback, trial)
+        yield finite_differences(self._forward(trial), gradients, tangents, trial)
+
+    def _both(self, trial: Trial) -> Iterator[Evidence]:
+        """Outputs and gradients of the generated program, printed twice and rounded twice."""
+        on_numpy = self._whole(trial, "float64", on_jax=False)
+        on_jax = self._whole(trial, "float64", on_jax=True)
+        given = trial.inputs, trial.cotangents
+        yield printings(on_jax(*given), on_numpy(*given), trial)
         single = self._whole(trial, "float32")
         points = list(stress_points(trial, self._movable()))
-        return [
-            agreement(observation, outputs, trial),
-            *autodiff(observation, gradients, trial, note),
-            duality(observation, by_output, tangents, trial),
-            linearity(pullback, trial),
-            finite_differences(self._forward(trial), gradients, tangents, trial),
-            precision(single, self._whole(trial, "float64"), points, self._outputs()),
-        ]
+        double = on_jax if self.on_jax else on_numpy
+        yield precision(single, double, points, self._outputs())
 
     def _numbers(self, statics: Sequence[Parameter], trial: Trial) -> dict[str, int]:
         return {self.program.numbers[p]: trial.extents[p] for p in statics}
@@ -144,9 +166,10 @@ class _Panel:
         whole = self._whole(trial, dtype)
         return lambda inputs, cotangents: whole(inputs, cotangents)[: len(trial.differentiated)]
 
-    def _whole(self, trial: Trial, dtype: str) -> Pullback:
-        """The gradients, and after them the outputs."""
-        compiled = codegen.load(self.program, "jax" if self.on_jax else "numpy")
+    def _whole(self, trial: Trial, dtype: str, *, on_jax: bool | None = None) -> Pullback:
+        """The gradients, and after them the outputs; of the printing that is judged, or of one."""
+        on_jax = self.on_jax if on_jax is None else on_jax
+        compiled = codegen.load(self.program, "jax" if on_jax else "numpy")
         numbers = self._numbers(self.program.forward.statics, trial)
         backward_numbers = self._numbers(self.program.pullback.statics, trial)
         # A gradient of an input that the page leaves out is not asked for.
@@ -158,9 +181,12 @@ class _Panel:
             found = compiled.pullback(residuals, tuple(cotangents), **backward_numbers)
             return (*(found[place] for place in wanted), *outputs)
 
-        if not self.on_jax:
+        if not on_jax:
             return both
-        compiled_both = jax.jit(both)
+        # Where it runs once, compiling it fast saves more than running it slowly costs; where its
+        # numerics are judged, it is compiled as it will be used.
+        options = {} if self.on_jax else {"xla_backend_optimization_level": 0}
+        compiled_both = jax.jit(both, compiler_options=options)
 
         def on_device(inputs: Arrays, cotangents: Arrays) -> tuple[object, ...]:
             with enable_x64(dtype == "float64"), jax.default_matmul_precision("highest"):

@@ -137,8 +137,8 @@ class Observation:
 def observe(forward: Forward, trial: Trial, tangents: Sequence[Arrays]) -> Observation:
     """Outputs, gradients in reverse mode and tangents in forward mode, compiled once for the trial.
 
-    Each of `tangents` has one array for each differentiated input. Raises `ReferenceFault` if the
-    outputs are not shaped like the trial's cotangents.
+    Each of `tangents` has one array for each differentiated input; where there is none, there are
+    outputs alone. Raises `ReferenceFault` if outputs are not shaped like the trial's cotangents.
     """
     places = trial.differentiated
 
@@ -149,6 +149,8 @@ def observe(forward: Forward, trial: Trial, tangents: Sequence[Arrays]) -> Obser
         return tuple(forward(*arguments, **trial.statics))
 
     def everything(varied: Arrays, cotangents: Arrays, directions: Arrays) -> object:
+        if not varied:
+            return of_differentiated(), [()] * len(cotangents), ()
         # `jax.vjp` is these two steps; taken apart, the tangents share the first with it.
         outputs, push = jax.linearize(of_differentiated, *varied)
         pull = jax.linear_transpose(push, *varied)
