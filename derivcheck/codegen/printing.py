@@ -57,10 +57,10 @@ Backend: TypeAlias = Literal["numpy", "jax"]
 _PYTHON = {"abs": "abs", "max": "max", "min": "min", "arctan": "math.atan"}
 _ARRAY = {"max": "maximum", "min": "minimum"}
 _HELPED = {
-    "numpy": {"sigmoid": "sigmoid", "erf": "erf"},
+    "numpy": {"sigmoid": "sigmoid", "softplus": "softplus", "erf": "erf"},
     "jax": {
         "sigmoid": "jax.nn.sigmoid",
-        "softplus": "jax.nn.softplus",
+        "softplus": "softplus",
         "erf": "jax.scipy.special.erf",
     },
 }
@@ -297,8 +297,6 @@ class Printer:
         head = _HELPED[self.backend].get(name)
         if head is not None:
             return call(head, *arguments)
-        if name == "softplus":
-            return call(f"{self.np}.logaddexp", *arguments, "0")
         return call(f"{self.np}.{_ARRAY.get(name, name)}", *arguments)
 
     def _reduce(self, array: Reduce) -> Code:

@@ -12,6 +12,15 @@ def sigmoid(x, out=None):
     z += 1
     return np.reciprocal(z, out=z)
 ''',
+    "softplus": '''
+def softplus(x, out=None):
+    """log(1 + e^x), without overflow and faster than `logaddexp`."""
+    z = np.asarray(np.abs(x))
+    np.negative(z, out=z)
+    np.exp(z, out=z)
+    np.log1p(z, out=z)
+    return np.add(np.maximum(x, 0), z, out=z if out is None else out)
+''',
     "softmax": '''
 def softmax(x, axis, out=None):
     """e^x / sum(e^x) along `axis`, without overflow."""
@@ -164,6 +173,11 @@ def sliding(shape, dtype, counts, windows, strides, paddings, dilations=None):
 }
 
 JAX = {
+    "softplus": '''
+def softplus(x):
+    """log(1 + e^x), without overflow and faster than `logaddexp`."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+''',
     "transposed_convolution": '''
 def transposed_convolution(y, kernel, sizes, strides, paddings, dilations=None, **numbers):
     """The adjoint of a convolution by its image: `y` spread by the strides, the kernel turned."""

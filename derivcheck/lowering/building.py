@@ -341,7 +341,10 @@ def _turned(array: Array, axes: Axes) -> Array:
 
 
 def contract(scope: Axes, factors: Sequence[Array], over: Collection[Index]) -> Array:
-    """Σ_over Π factors, pair by pair, the pair with the smallest joint space first."""
+    """Σ_over Π factors, pair by pair, the pair with the smallest joint space first.
+
+    Between equals one with the same axes: what is left is more often a product of matrices.
+    """
     pending = list(factors)
     left_over = set(over)
     match pending:
@@ -372,12 +375,12 @@ def contract(scope: Axes, factors: Sequence[Array], over: Collection[Index]) -> 
 
 def _cost(
     pending: Sequence[Array], over: Collection[Index]
-) -> Callable[[tuple[int, int]], tuple[int, int]]:
-    def cost(pair: tuple[int, int]) -> tuple[int, int]:
+) -> Callable[[tuple[int, int]], tuple[int, int, bool]]:
+    def cost(pair: tuple[int, int]) -> tuple[int, int, bool]:
         left, right = (set(pending[place].axes) for place in pair)
         elsewhere = {i for n, other in enumerate(pending) if n not in pair for i in other.axes}
         gone = {index for index in left | right if index in over and index not in elsewhere}
-        return (len(left | right), len((left | right) - gone))
+        return (len(left | right), len((left | right) - gone), left != right)
 
     return cost
 

@@ -18,7 +18,7 @@ from derivcheck.witnesses.extents import complete_extents, shape
 from derivcheck.witnesses.trial import sample
 
 IMAGES = {"N": 32, "C": 16, "F": 32, "H": 32, "W": 32, "R": 3, "Q": 3, "G": 4, "u": 1, "p": 1}
-SEQUENCES = {"N": 32, "B": 32, "S": 64, "T": 64, "D": 64, "E": 64, "M": 256}
+SEQUENCES = {"N": 32, "B": 32, "S": 64, "T": 64, "D": 64, "E": 64, "M": 256, "H": 256}
 ROWS = {"S": 128, "N": 256, "M": 256, "K": 256, "H": 256, "R": 128}
 VECTORS = {"N": 65536, "S": 65536, "R": 65536, "K": 256, "t": 3}
 OTHERWISE = 4
@@ -32,6 +32,8 @@ PAGES = {
     "lstm_cell": {"S": 64},
     "bilinear": {"K": 64, "N": 64},
     "moving_average": {"N": 256},
+    "groupnorm": {"S": 32, "P": 1024},
+    "conv2d_dilated": {"d": 2},
 }
 """What a page has of its own."""
 
