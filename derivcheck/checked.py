@@ -58,6 +58,15 @@ class Stated:
 
 
 @dataclass(frozen=True)
+class Used:
+    """A page whose functions this one uses, judged in the same run."""
+
+    name: str
+    verdict: Verdict | None
+    passed: bool
+
+
+@dataclass(frozen=True)
 class Generated:
     """Source made from proved closed forms."""
 
@@ -72,6 +81,7 @@ class Checked:
     `verdict` is the worst of its claims, None where nothing was judged; `evidence` is that of
     `run`; `contradicted` says that a witness contradicts a proof, which is a defect of derivcheck.
     `missing` are the inputs without a gradient in closed form, of a page that states some.
+    `between` are the closed forms for intermediates, `uses` the pages that a page rests on.
     `cached` is no part of the outcome: it says where it comes from.
     """
 
@@ -84,6 +94,8 @@ class Checked:
     summary: str = ""
     tags: tuple[str, ...] = ()
     gradients: tuple[Stated, ...] = ()
+    between: tuple[Stated, ...] = ()
+    uses: tuple[Used, ...] = ()
     missing: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     programs: tuple[Generated, ...] = ()
@@ -113,8 +125,9 @@ class Checked:
 
     @property
     def gradients_proved(self) -> bool:
-        """Whether every gradient that the page states is proved."""
-        return all(self.verdict_of(each) is Verdict.PROVED for each in self.gradients)
+        """Whether every gradient that the page states is proved, those of intermediates too."""
+        stated = (*self.gradients, *self.between)
+        return all(self.verdict_of(each) is Verdict.PROVED for each in stated)
 
 
 def unread(error: DocumentError, seed: int) -> Checked:

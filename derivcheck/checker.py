@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import PurePath
+from functools import lru_cache
 
 from derivcheck import codegen
 from derivcheck.budget import CLAIM_SECONDS, PAGE_SECONDS, BudgetExceeded, limited
-from derivcheck.checked import OUT_OF_BUDGET, Checked, Generated, Judged, Stated, Task, unread
-from derivcheck.derivation import Derivation, Item, Kind, Link, Reading
+from derivcheck.checked import OUT_OF_BUDGET, Checked, Generated, Judged, Stated, Task, Used, unread
+from derivcheck.derivation import ClosedForm, Derivation, Item, Kind, Link, Reading, UsedPage
 from derivcheck.diagnostic import Diagnostic, DocumentError, Severity
-from derivcheck.document import read_document
-from derivcheck.elaboration import elaborate
 from derivcheck.expression import Context, Expression, free_indices
 from derivcheck.judging import fault_judgement, judge
+from derivcheck.library import Library
 from derivcheck.lowering import LoweringError, lower
 from derivcheck.proof import prove
 from derivcheck.showing import equation
 from derivcheck.source import Source, Span
+from derivcheck.standing import weakened, weakness, without_theorems
 from derivcheck.verdict import Judgement, Outcome, Verdict
 
 Progress = Callable[[str, int, int], None]
@@ -58,7 +58,7 @@ def read_derivation(source: Source) -> Derivation:
     """What a document says; raises `DocumentError` if it cannot be read at all."""
     try:
         with limited(PAGE_SECONDS):
-            return elaborate(read_document(source), PurePath(source.path).stem, _same)
+            return Library(_same).read(source)
     except (BudgetExceeded, RecursionError, MemoryError) as error:
         diagnostic = Diagnostic(
             Severity.ERROR, OUT_OF_BUDGET, f"reading this page took {error}", Span(0, 0)
@@ -75,14 +75,16 @@ def check_derivation(
     progress: Progress | None = None,
 ) -> Checked:
     """Judge every link of a derivation; `source` is what its spans point into."""
+    used = {name: _used(page, seed) for name, page in derivation.uses.items()}
+    weak = {name: reason for name, page in used.items() if (reason := weakness(name, page))}
     judged: list[Judged] = []
-    contradicted = False
+    contradicted = any(page.contradicted for page in used.values())
     for done, item in enumerate(derivation.items):
         if progress is not None:
             progress("judging", done, len(derivation.items))
-        judgement, defect = _judgement(item, derivation, seed)
+        judgement, defect = _judgement(without_theorems(item, weak), derivation, seed)
         contradicted = contradicted or defect
-        judged.append(Judged(_printed(item), judgement))
+        judged.append(Judged(_printed(item), weakened(item, judgement, weak)))
     verdicts = [each.judgement.verdict for each in judged if each.judgement is not None]
     claims = any(each.item.kind is Kind.CLAIM and each.judgement for each in judged)
     read = any(verdict is not Verdict.UNSUPPORTED for verdict in verdicts) and claims
@@ -98,12 +100,21 @@ def check_derivation(
         title=derivation.title,
         summary=derivation.summary,
         tags=derivation.tags,
-        gradients=tuple(
-            Stated(form.item, equation(form, "latex")) for form in derivation.gradients.values()
-        ),
+        gradients=tuple(map(_stated, derivation.gradients.values())),
+        between=tuple(map(_stated, derivation.between.values())),
         contradicted=contradicted,
         strict=strict,
+        uses=tuple(Used(name, page.verdict, page.passed) for name, page in used.items()),
     )
+
+
+def _stated(form: ClosedForm) -> Stated:
+    return Stated(form.item, equation(form, "latex"))
+
+
+@lru_cache(maxsize=64)
+def _used(page: UsedPage, seed: int) -> Checked:
+    return check_derivation(page.derivation, page.source, seed=seed, strict=True)
 
 
 def _printed(item: Item) -> Item:

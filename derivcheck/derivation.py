@@ -8,7 +8,7 @@ from enum import Enum
 
 from derivcheck.diagnostic import Diagnostic
 from derivcheck.expression import Context, Expression, Index, Parameter, Tensor
-from derivcheck.source import Span
+from derivcheck.source import Source, Span
 
 
 class Kind(Enum):
@@ -66,7 +66,8 @@ class Link:
 class Item:
     """One place of a page that says something; `span` begins where a link's right side begins.
 
-    `whole` covers the link from the left side's start; `latex` is the text of the span.
+    `whole` covers the link from the left side's start; `latex` is the text of the span. `uses` is
+    the name of the page whose function is declared here.
     """
 
     kind: Kind
@@ -75,6 +76,7 @@ class Item:
     latex: str
     link: Link | None = None
     fault: Diagnostic | None = None
+    uses: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,25 @@ class ClosedForm:
 
 
 @dataclass(frozen=True)
+class UsedPage:
+    """A page that another one uses: its text, which tells it from others, and what it says."""
+
+    source: Source
+    derivation: Derivation = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Derivation:
-    """A page's mathematics.
+    r"""A page's mathematics.
 
     `inputs` are the tensors that nothing defines, in the page's order of declaration (parameters of
     the layer included); `statics` are the integers that no input's shape determines (stride,
     padding); `extents` maps a parameter that the page defines (an output size) to its definition.
     `cotangents` maps each output to the tensor that stands for its incoming cotangent, when the
-    loss is left open; `loss` is the defined loss tensor otherwise. `gradients` are keyed by input.
+    loss is left open; `loss` is the defined loss tensor otherwise. `gradients` are keyed by input,
+    `between` by the names that the page gives to the cotangents of its intermediates
+    (`\bar{A} := ∂L/∂A`); in `context` those are defined by their closed forms. `uses` are the pages
+    whose functions this page uses, by their names.
     """
 
     name: str
@@ -111,6 +124,8 @@ class Derivation:
     statics: tuple[Parameter, ...] = ()
     extents: Mapping[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
     gradients: Mapping[Tensor, ClosedForm] = field(default_factory=dict[Tensor, ClosedForm])
+    between: Mapping[Tensor, ClosedForm] = field(default_factory=dict[Tensor, ClosedForm])
+    uses: Mapping[str, UsedPage] = field(default_factory=dict[str, UsedPage])
     items: tuple[Item, ...] = ()
     reference: str | None = None
     tags: tuple[str, ...] = ()

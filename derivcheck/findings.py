@@ -115,6 +115,14 @@ def notes(judgement: Judgement) -> list[tuple[str, str]]:
     return lines
 
 
+def resting(judgement: Judgement) -> str:
+    """The other pages' gradients that a proof uses: `layernorm (∂L/∂X, ∂L/∂γ)`."""
+    pages: dict[str, list[str]] = {}
+    for page, name in judgement.rests_on:
+        pages.setdefault(page, []).append(f"∂L/∂{unicode_name(name)}")
+    return ", ".join(f"{page} ({', '.join(claims)})" for page, claims in pages.items())
+
+
 def counterexample_text(point: Counterexample) -> str:
     """A point to be checked in the head: extents, then values, then indices, then both sides."""
     groups = [
@@ -152,6 +160,8 @@ def tally(checked: Checked) -> str:
         parts.append(f"no closed form for {names}")
     if any(each.outcome is Outcome.FAILED for each in checked.evidence):
         parts.append("a witness disagrees")
+    if checked.uses:
+        parts.append(f"rests on {', '.join(page.name for page in checked.uses)}")
     return "; ".join(parts)
 
 

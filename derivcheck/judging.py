@@ -200,6 +200,11 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
         assumptions=proof.assumptions,
         evidence=(evidence,),
         inductions=proof.inductions,
+        rests_on=tuple(
+            dict.fromkeys(
+                (theorem.use.page, claim) for theorem in proof.rests_on for claim in theorem.claims
+            )
+        ),
     )
     return Ruling(judgement)
 

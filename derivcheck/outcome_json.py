@@ -17,7 +17,7 @@ from derivcheck.findings import fault
 from derivcheck.verdict import Counterexample, Evidence, Judgement, Verdict
 
 if TYPE_CHECKING:
-    from derivcheck.checked import Checked, Judged
+    from derivcheck.checked import Checked, Judged, Used
     from derivcheck.diagnostic import Diagnostic
     from derivcheck.source import Source, Span
 
@@ -48,9 +48,18 @@ def _document(checked: Checked) -> Json:
         "trials": checked.trials,
         "dtype": checked.dtype,
         "device": checked.device,
+        "uses": [_used(each) for each in checked.uses],
         "items": [_item(source, judged) for judged in checked.judged],
         "evidence": [_evidence(each) for each in checked.evidence],
         "diagnostics": [_diagnostic(source, each) for each in checked.diagnostics],
+    }
+
+
+def _used(page: Used) -> Json:
+    return {
+        "name": page.name,
+        "verdict": page.verdict.value if page.verdict else None,
+        "passed": page.passed,
     }
 
 
@@ -80,6 +89,9 @@ def _item(source: Source, judged: Judged) -> Json:
         "inductions": list(judgement.inductions) if judgement else [],
         "counterexample": _counterexample(judgement.counterexample) if judgement else None,
         "suggestion": (judgement.suggestion or None) if judgement else None,
+        "rests_on": [{"page": page, "gradient": name} for page, name in judgement.rests_on]
+        if judgement
+        else [],
         "evidence": [_evidence(each) for each in judgement.evidence] if judgement else [],
     }
 

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derivcheck import outcome_json, registry
 from derivcheck.derivation import Kind
 from derivcheck.excerpt import statement
-from derivcheck.findings import findings, tally
+from derivcheck.findings import findings, resting, tally
 from derivcheck.verdict import Evidence, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ def _claim(checked: Checked, judged: Judged) -> Mapping[str, object]:
     for each in judgement.inductions if judgement else ():
         words, _, claim = each.partition(": ")
         shown.append(f"{words}: {_mathematics(claim)}")
+    if judgement and judgement.rests_on:
+        shown.append(_cell(f"rests on {resting(judgement)}"))
     return {
         "line": checked.source.position(judged.item.span.start).line,
         "latex": _mathematics(statement(checked.source, judged.item)),

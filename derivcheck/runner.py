@@ -25,6 +25,7 @@ from derivcheck.budget import SILENT_SECONDS
 from derivcheck.cache import Cache, key
 from derivcheck.checked import OUT_OF_BUDGET, Checked, Task
 from derivcheck.diagnostic import Diagnostic, Severity
+from derivcheck.links import linked
 from derivcheck.source import Source, Span
 from derivcheck.worker import Answer, Request, written
 
@@ -62,7 +63,7 @@ def outcomes(
     A page whose worker ends or stays silent has an outcome that says so. `KeyboardInterrupt` leaves
     no worker behind.
     """
-    keys = [key(source, task) for source in sources] if cache else []
+    keys = [key(source, task, linked(source)) for source in sources] if cache else []
     found = [
         cache.get(name, source) if cache else None
         for name, source in zip(keys or [""] * len(sources), sources, strict=True)

@@ -21,7 +21,7 @@ from rich.tree import Tree
 from derivcheck.derivation import Kind
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.excerpt import heading_of, headings, statement
-from derivcheck.findings import findings, tally
+from derivcheck.findings import findings, resting, tally
 from derivcheck.source import Source, Span
 from derivcheck.verdict import Verdict
 
@@ -188,7 +188,9 @@ def tree(checked: Checked) -> Tree:
         if section not in branches:
             heading = Text(printable(section), "bold blue")
             branches[section] = root.add(heading) if section else root
-        branches[section].add(_leaf(source, judged, line))
+        leaf = branches[section].add(_leaf(source, judged, line))
+        if judged.judgement is not None and judged.judgement.rests_on:
+            leaf.add(Text(f"rests on {resting(judged.judgement)}", "dim"))
     return root
 
 

@@ -70,6 +70,7 @@ class Judgement:
 
     `inductions` are the claims about recurrences on which a proof rests, each itself proved by
     induction: “by induction on t: …”.
+    `rests_on` are the gradients of other pages that the proof uses as theorems, by page.
     """
 
     verdict: Verdict
@@ -83,3 +84,4 @@ class Judgement:
     help: str = ""
     evidence: tuple[Evidence, ...] = field(default=())
     inductions: tuple[str, ...] = ()
+    rests_on: tuple[tuple[str, str], ...] = ()

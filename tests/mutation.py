@@ -13,7 +13,7 @@ from derivcheck import registry
 from derivcheck.checker import read_derivation
 from derivcheck.derivation import Derivation, Item, Kind, Reading
 from derivcheck.document import Math, Paragraph, read_document
-from derivcheck.expression import Parameter, Tensor
+from derivcheck.expression import FOREIGN, Parameter, Tensor
 from derivcheck.judging import judge
 from derivcheck.latex import parse_math
 from derivcheck.source import Source, Span
@@ -73,11 +73,8 @@ def neighbours(claim: Claim) -> Neighbours:
     derivation, link = claim.derivation, claim.item.link
     assert link is not None
     context = link.readings[0].context if link.readings else derivation.context
-    known: list[Tensor] = [
-        *derivation.inputs,
-        *context.definitions,
-        *derivation.cotangents.values(),
-    ]
+    named = (tensor for tensor in context.definitions if not tensor.scope.startswith(FOREIGN))
+    known: list[Tensor] = [*derivation.inputs, *named, *derivation.cotangents.values()]
     symbols = {
         tensor.name: tuple(
             other.name for other in known if other != tensor and other.extents == tensor.extents

@@ -15,8 +15,8 @@ from derivcheck.source import Source
 
 PAGES = Path(explanations.__file__).parent
 
-# What no page of mathematics can show: states of files, machines and of derivcheck itself, and
-# the general codes whose narrower ones have examples.
+# What no page of mathematics can show by itself: other pages, states of files, machines and of
+# derivcheck itself, and the general codes whose narrower ones have examples.
 WITHOUT_EXAMPLE = {
     "ill-formed",
     "undecided",
@@ -32,6 +32,9 @@ WITHOUT_EXAMPLE = {
     "unknown-name",
     "no-gpu",
     "reference-failed",
+    "circular-use",
+    "unmet-condition",
+    "used-page",
 }
 WITH_EXAMPLE = [code for code in CODES if code not in WITHOUT_EXAMPLE]
 

@@ -15,7 +15,8 @@ from derivcheck.verdict import Evidence, Outcome
 
 ITEM_KEYS = {
     *("line", "column", "end_line", "end_column", "latex", "kind", "verdict", "code", "message"),
-    *("reading", "assumptions", "inductions", "counterexample", "suggestion", "evidence"),
+    *("reading", "assumptions", "inductions", "counterexample", "suggestion"),
+    *("rests_on", "evidence"),
 }
 
 

@@ -99,6 +99,8 @@ def _hold_derivative(expression: Derivative, context: list[Context]) -> Expressi
         return None
     definition = context[0].definitions.get(operand.tensor)
     target = variable.tensor
+    if operand.tensor in context[0].uses:
+        return None  # the intermediates of a used page have no names here that one could hold
     if definition is None or operand.tensor == target:
         return None
     direct = tensors(definition.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration import index_maps
@@ -14,6 +14,7 @@ from derivcheck.elaboration.names import (
     label,
     looks_like_gradient,
     nodes,
+    parts,
     subscript_items,
     subscripted,
     superscripted,
@@ -30,6 +31,7 @@ from derivcheck.elaboration.scope import (
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.steps import StepReader, check_circle
 from derivcheck.elaboration.terms import Translator
+from derivcheck.elaboration.uses import UseReader, used_function
 from derivcheck.expression import (
     Affine,
     Definition,
@@ -213,7 +215,16 @@ class DefinitionReader:
         known = self.page.scope.lookup(name)
         meaning = known.meaning if known else None
         declared = isinstance(meaning, TensorMeaning) and meaning.declared
-        return declared and any(self.name_of(part) == name for part in nodes(right))
+        return declared and any(self.name_of(part) == name for part in self._named(right))
+
+    def _named(self, node: Node) -> Iterator[Node]:
+        """Every node, but not the label in a known name: W^{Y} does not mention Y."""
+        yield node
+        for part in parts(node):
+            labelled = isinstance(node, syntax.Scripted) and part is node.superscript
+            if labelled and (found := self.name_of(node)) and self.page.scope.lookup(found):
+                continue
+            yield from self._named(part)
 
     # --- defining --------------------------------------------------------------------------------
 
@@ -286,6 +297,16 @@ class DefinitionReader:
                 self._fit(subscripts, tensor, span)
         elif here and known is not None and isinstance(known.meaning, AbstractMeaning):
             raise Fault("rank-mismatch", f"{name} is used as a function before", span, "rename one")
+        function = used_function(self.page, right)
+        if function is not None:
+            letters = tuple(index for s in subscripts if (index := s.index) is not None)
+            if tensor is None:
+                spelled = tuple(index.name for index in letters)
+                extents = tuple(index.extent for index in letters)
+                tensor = self.page.new_tensor(name, extents, span, letters=spelled)
+            reader = UseReader(self.page, self.same)
+            self._defined(name, reader.define(tensor, letters, function), known, span)
+            return True
         if not items and (tensor is None or tensor.rank):
             self.translator.implicit = (
                 self.letters.implicit(tensor.extents) if tensor is not None else None
@@ -315,26 +336,37 @@ class DefinitionReader:
             )
         definition = Definition(tensor, indices, body)
         check_circle(self.page, self.page.context.define(definition), tensor, span)
-        alias: Definition | None = None
-        if incoming is not None:
-            loss, output = incoming
-            entry = Entry(output, tuple(map(Affine.of, indices)))
-            alias = Definition(tensor, indices, Derivative(Entry(loss), entry))
-        declared = (
-            here
-            and known is not None
-            and (isinstance(known.meaning, TensorMeaning) and known.meaning.declared)
-        )
         if isinstance(left, syntax.Multiplication) and isinstance(left.factors[1], syntax.Group):
             self.page.arguments[name] = label(left.factors[1].body)
-        meaning = TensorMeaning(tensor, declared, spelled)
-        self.page.scope.add(name, meaning, span, defined=True)
+        self._defined(name, definition, known, span, incoming)
+        return True
+
+    def _defined(
+        self,
+        name: str,
+        definition: Definition,
+        known: Known | None,
+        span: Span,
+        incoming: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        """The definition is in force from here on; `incoming` are the loss and output of a name for
+        ∂loss/∂output."""
+        tensor = definition.tensor
+        spelled = tuple(index.name for index in definition.indices)
+        meaning = known.meaning if known is not None else None
+        declared = (
+            isinstance(meaning, TensorMeaning) and meaning.tensor == tensor and meaning.declared
+        )
+        self.page.scope.add(name, TensorMeaning(tensor, declared, spelled), span, defined=True)
         self.page.inputs.pop(tensor, None)
-        if alias is not None:
-            self.page.aliases[tensor] = alias
+        if incoming is not None:
+            loss, output = incoming
+            entry = Entry(output, tuple(map(Affine.of, definition.indices)))
+            self.page.aliases[tensor] = Definition(
+                tensor, definition.indices, Derivative(Entry(loss), entry)
+            )
         else:
             self.page.context = self.page.context.define(definition)
-        return True
 
     def _subscript(self, item: Node, name: str, place: int) -> Affine:
         if isinstance(item, syntax.Symbol):

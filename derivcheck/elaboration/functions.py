@@ -6,7 +6,7 @@ from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.names import label, subscript_items
 from derivcheck.elaboration.naming import raised
-from derivcheck.elaboration.scope import FunctionMeaning
+from derivcheck.elaboration.scope import FunctionMeaning, PageMeaning
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     Affine,
@@ -56,6 +56,13 @@ def replace_entries(expression: Expression, tensor: Tensor, value: Expression) -
 
 def call(reader: SideReader, node: syntax.Call) -> Expression:
     name = node.name.lower()
+    known = reader.page.known(node.name, node.span)
+    if known is not None and isinstance(known.meaning, PageMeaning):
+        raise unsupported(
+            f"{node.name}, which another page defines, inside a formula",
+            node.span,
+            f"give its result a name: A_{{ij}} = {node.name}(X)_{{ij}}",
+        )
     if name in ROW_FUNCTIONS:
         return raised(reader, row_function(reader, name, node), node.superscript)
     if name in ("max", "min"):

@@ -10,9 +10,10 @@ from functools import partial
 from typing import cast
 
 from derivcheck import syntax
-from derivcheck.derivation import ClosedForm, Derivation, Item, Kind, Link, Reading
+from derivcheck.derivation import Derivation, Item, Kind, Link
 from derivcheck.diagnostic import Diagnostic
 from derivcheck.document import Code, Document, Heading, Math, Paragraph, Prose
+from derivcheck.elaboration.closed_forms import closed_forms
 from derivcheck.elaboration.declarations import (
     CONTINUES,
     COTANGENT,
@@ -33,21 +34,14 @@ from derivcheck.elaboration.restriction import (
     is_range,
     restricts,
 )
-from derivcheck.elaboration.scope import UnreadMeaning
+from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
+from derivcheck.elaboration.uses import LINK, PageNotUsable, Pages, no_pages
 from derivcheck.expression import (
-    Affine,
-    Derivative,
-    Entry,
-    Index,
     Parameter,
     Tensor,
-    digits,
-    placed,
-    size,
-    walk,
 )
 from derivcheck.expression import tensors as tensors_of
 from derivcheck.latex import collect_macros, parse_math
@@ -64,22 +58,24 @@ MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
 DEFINES = frozenset({":=", r"\equiv"})
 
 
-def elaborate(document: Document, name: str, same: Same) -> Derivation:
+def elaborate(document: Document, name: str, same: Same, pages: Pages = no_pages) -> Derivation:
     """What the page says: items in reading order, and the derivation that they make up.
 
     `same` proves two expressions equal: an equation of a later section whose left side is already
-    defined is a claim if it restates the definition, and a new definition otherwise. Never raises
-    for what a document says; faults become items.
+    defined is a claim if it restates the definition, and a new definition otherwise. `pages`
+    finds the pages whose functions this one uses. Never raises for what a document says; faults
+    become items.
     """
-    return _Page(document, name, same).read()
+    return _Page(document, name, same, pages).read()
 
 
 class _Page:
-    def __init__(self, document: Document, name: str, same: Same) -> None:
+    def __init__(self, document: Document, name: str, same: Same, pages: Pages) -> None:
         self.document = document
         self.name = name
         self.state = PageState(document.source)
         self.same = same
+        self.pages = pages
         self.items: list[Item] = []
         self.title = ""
         self.summary = ""
@@ -137,6 +133,9 @@ class _Page:
             if isinstance(part, Prose):
                 self._prose(part.text)
                 continue
+            if self._names_page(pieces[part], parts[number + 1 : number + 2]):
+                self.sentence += " $ "
+                continue
             self.display = part.display
             for order, statement in enumerate(pieces[part]):
                 self._statement(statement, whole_text, roles.of((number, order)))
@@ -144,6 +143,40 @@ class _Page:
         roles.finish()
         last = parts[-1]
         self.displayed = before if isinstance(last, Math) and last.display else len(self.items)
+
+    def _names_page(
+        self, statements: tuple[Statement, ...], following: tuple[Prose | Math, ...]
+    ) -> bool:
+        r"""“$\operatorname{softmax}$ as in [softmax](softmax.md)” names another page's function."""
+        match statements, following:
+            case (Statement((syntax.Symbol(name),), ()) as statement,), (Prose(text, _),):
+                link = LINK.match(text)
+            case _:
+                return False
+        if link is None:
+            return False
+        fault: Fault | None = None
+        try:
+            used = self.pages(link[1])
+            self.state.pages[link[1]] = used
+            self.state.scope.add(name, PageMeaning(used.derivation), statement.span, defined=True)
+        except PageNotUsable as error:
+            fault = Fault(error.code, error.reason, statement.span, error.help)
+            self.state.scope.add(name, UnreadMeaning(error.reason), statement.span, defined=True)
+        text = self.state.source.slice(statement.span)
+        diagnostic = fault.diagnostic() if fault is not None else None
+        self.items.append(
+            Item(
+                Kind.DECLARATION,
+                statement.span,
+                statement.span,
+                text,
+                None,
+                diagnostic,
+                uses="" if fault is not None else link[1],
+            )
+        )
+        return True
 
     def _soften(self) -> None:
         """“…, where Σ t_k = 1” after a display: its claims hold under a condition."""
@@ -394,7 +427,8 @@ class _Page:
         sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
         settle = Settling(state)
         items = settle.conjectured([settle.item(item) for item in self.items])
-        context = settle.context(state.link_context())
+        own = settle.context(state.link_context())
+        context = settle.with_theorems(own)
         outputs = tuple(map(state.sizes.tensor, state.output_tensors()))
         cotangents = {
             sizes.tensor(output): sizes.tensor(cotangent)
@@ -403,6 +437,7 @@ class _Page:
         }
         inputs = tuple(map(state.sizes.tensor, self._inputs()))
         losses = tuple(map(state.sizes.tensor, state.losses))
+        forms = closed_forms(items, inputs, {*losses, *outputs}, own, context)
         return Derivation(
             name=self.name,
             title=str(self.document.front_matter.get("title") or self.title or self.name),
@@ -410,10 +445,12 @@ class _Page:
             inputs=inputs,
             outputs=outputs,
             cotangents=cotangents,
-            context=context,
+            context=forms.context,
             statics=tuple(p for p in state.statics if p not in _shape_parameters(inputs)),
             extents={p: state.sizes.settle(body) for p, body in state.extents.items()},
-            gradients=_gradients(items, inputs, {*losses, *outputs}),
+            gradients=forms.gradients,
+            between=forms.between,
+            uses=state.pages,
             items=items,
             reference=self.reference,
             tags=_tags(self.document),
@@ -441,45 +478,6 @@ class _Page:
                 seen.add(tensor)
                 if tensor in founding or not outputs:
                     yield tensor
-
-
-def _gradients(
-    items: tuple[Item, ...], inputs: tuple[Tensor, ...], losses: set[Tensor]
-) -> dict[Tensor, ClosedForm]:
-    """The first claim `∂L/∂x = …` for every input x whose right side has no derivative left."""
-    found: dict[Tensor, ClosedForm] = {}
-    for position, item in enumerate(items):
-        link = item.link
-        if link is None or not link.readings or link.relation != "=":
-            continue
-        reading = link.readings[0]
-        match reading.left:
-            case Derivative(Entry(loss, ()), Entry(variable, subscripts)) if (
-                loss in losses and variable in inputs and variable not in found
-            ):
-                axes = _whole_axes(variable, subscripts)
-                if axes is not None and not _has_derivative(reading):
-                    found[variable] = ClosedForm(variable, *placed(axes, reading.right), position)
-            case _:
-                pass
-    return {tensor: found[tensor] for tensor in inputs if tensor in found}
-
-
-def _whole_axes(
-    tensor: Tensor, subscripts: tuple[Affine, ...]
-) -> tuple[tuple[Index, ...], ...] | None:
-    """The digits of every subscript, if together they take every entry of the tensor once."""
-    axes = tuple(parts for s in subscripts if (parts := digits(s)) is not None)
-    letters = [letter for parts in axes for letter in parts]
-    full = [
-        len(parts) == 1 or size(parts) == e for parts, e in zip(axes, tensor.extents, strict=False)
-    ]
-    whole = len(axes) == tensor.rank and len(set(letters)) == len(letters) and all(full)
-    return axes if whole else None
-
-
-def _has_derivative(reading: Reading) -> bool:
-    return any(isinstance(node, Derivative) for node in walk(reading.right))
 
 
 def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from derivcheck.derivation import Derivation
 from derivcheck.expression import Expression, Function, Parameter, Tensor
 from derivcheck.source import Span
 
@@ -42,6 +43,13 @@ class AbstractMeaning:
 
 
 @dataclass(frozen=True)
+class PageMeaning:
+    """A function that another page defines: its output, of its inputs."""
+
+    derivation: Derivation
+
+
+@dataclass(frozen=True)
 class UnreadMeaning:
     """A name whose definition was not understood: what uses it is not judged."""
 
@@ -49,7 +57,12 @@ class UnreadMeaning:
 
 
 Meaning: TypeAlias = (
-    TensorMeaning | ParameterMeaning | FunctionMeaning | AbstractMeaning | UnreadMeaning
+    TensorMeaning
+    | ParameterMeaning
+    | FunctionMeaning
+    | AbstractMeaning
+    | PageMeaning
+    | UnreadMeaning
 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from derivcheck.derivation import Item, Link, Reading
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.elaboration.charity import charitable
+from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
     Affine,
@@ -18,7 +19,10 @@ from derivcheck.expression import (
     Entry,
     Expression,
     Index,
+    Tensor,
+    Theorem,
     binders,
+    vector_jacobians,
     walk,
 )
 from derivcheck.expression import tensors as tensors_of
@@ -33,13 +37,27 @@ class Settling:
         self.losses = set(map(state.sizes.tensor, state.losses))
         self.contexts: dict[int, tuple[Context, Context]] = {}
         self.definitions: dict[int, tuple[Definition, Definition]] = {}
+        self.instances = {
+            instance.use.output: instance
+            for instance in map(self._instance, state.instances.values())
+        }
+        self.stated: dict[
+            tuple[Tensor, Tensor], tuple[tuple[Definition, ...], tuple[Theorem, ...]]
+        ] = {}
 
     def context(self, context: Context) -> Context:
         kept = self.contexts.get(id(context))
         if kept is None:
-            definitions = map(self.definition, context.definitions.values())
-            hypotheses = self.state.sizes.context(Context({}, context.hypotheses)).hypotheses
-            kept = (context, Context({d.tensor: d for d in definitions}, hypotheses))
+            settled = map(self.definition, context.definitions.values())
+            definitions = {d.tensor: d for d in settled}
+            kept = (
+                context,
+                replace(
+                    self.state.sizes.context(replace(context, definitions={})),
+                    definitions=definitions,
+                    uses={o: i.use for o, i in self.instances.items() if o in definitions},
+                ),
+            )
             self.contexts[id(context)] = kept
         return kept[1]
 
@@ -131,13 +149,64 @@ class Settling:
 
     def reading(self, reading: Reading) -> Reading:
         sizes = self.state.sizes
-        return Reading(
-            sizes.settle(reading.left),
-            sizes.settle(reading.right),
-            tuple(map(sizes.index, reading.indices)),
-            self.context(reading.context),
-            reading.note,
-            reading.caution,
+        left, right = sizes.settle(reading.left), sizes.settle(reading.right)
+        context = self.context(reading.context)
+        return replace(
+            reading,
+            left=left,
+            right=right,
+            indices=tuple(map(sizes.index, reading.indices)),
+            context=self.with_theorems(context, (left, right)),
+        )
+
+    # --- used pages -------------------------------------------------------------------------------
+
+    def with_theorems(self, context: Context, sides: Iterable[Expression] = ()) -> Context:
+        """The context with what used pages say for the cotangents that it and the sides name."""
+        if not context.uses:
+            return context
+        bodies = [definition.body for definition in context.definitions.values()]
+        written = [
+            (product.use.output, product.cotangent)
+            for body in (*bodies, *sides)
+            for product in vector_jacobians(body, context)
+        ]
+        named = [
+            (tensor, cotangent)
+            for (_, tensor), cotangent in context.cotangent_names().items()
+            if tensor in context.uses and tensor.extents == cotangent.extents
+        ]
+        definitions, theorems = dict(context.definitions), [*context.theorems]
+        for output, cotangent in dict.fromkeys((*named, *written)):
+            if any(t in context.definitions for t in self.instances[output].restricted()):
+                continue
+            defined, stated = self._stated(output, cotangent)
+            definitions.update({each.tensor: each for each in defined})
+            theorems.extend(stated)
+        return replace(context, definitions=definitions, theorems=tuple(theorems))
+
+    def _stated(
+        self, output: Tensor, cotangent: Tensor
+    ) -> tuple[tuple[Definition, ...], tuple[Theorem, ...]]:
+        found = self.stated.get((output, cotangent))
+        if found is None:
+            found = self.instances[output].theorems(cotangent)
+            self.stated[output, cotangent] = found
+        return found
+
+    def _instance(self, instance: Instance) -> Instance:
+        sizes = self.state.sizes
+        use = replace(
+            instance.use,
+            output=sizes.tensor(instance.use.output),
+            arguments=tuple(map(sizes.tensor, instance.use.arguments)),
+            private=frozenset(map(sizes.tensor, instance.use.private)),
+        )
+        return replace(
+            instance,
+            use=use,
+            leading=tuple(map(sizes.index, instance.leading)),
+            sizes={p: sizes.size(size) for p, size in instance.sizes.items()},
         )
 
 

@@ -252,6 +252,10 @@ class Sizes:
                 Hypothesis(self.settle(h.left), self.settle(h.right), h.text)
                 for h in context.hypotheses
             ),
+            incoming={
+                (self.tensor(loss), self.tensor(output)): self.tensor(cotangent)
+                for (loss, output), cotangent in context.incoming.items()
+            },
         )
 
 

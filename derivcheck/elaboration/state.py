@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from derivcheck import syntax
+from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
     declared_name,
     label,
@@ -95,6 +97,10 @@ class PageState:
     recurrences: dict[str, Recurrence] = field(default_factory=dict[str, Recurrence])
     pieces: dict[Tensor, list[Piece]] = field(default_factory=dict[Tensor, list[Piece]])
     """Base cases and steps that have been read."""
+    pages: dict[str, UsedPage] = field(default_factory=dict[str, UsedPage])
+    """The pages whose functions this one uses, by their names."""
+    instances: dict[Tensor, Instance] = field(default_factory=dict[Tensor, Instance])
+    """Their uses, by the tensor that each defines."""
 
     # --- looking ahead ----------------------------------------------------------------------------
 
@@ -352,19 +358,23 @@ class PageState:
             subscripts = tuple(map(Affine.of, indices))
             body = multiply(Entry(cotangent, subscripts), Entry(output, subscripts))
             terms.append(total(indices, body))
+        alone = {output: c for output, c in cotangents.items() if self._alone(output, outputs)}
         for loss in open_losses if terms else ():
             context = context.define(Definition(loss, (), add(*terms)))
+            incoming = {(loss, output): cotangent for output, cotangent in alone.items()}
+            context = replace(context, incoming={**context.incoming, **incoming})
         return context
+
+    def _alone(self, output: Tensor, outputs: tuple[Tensor, ...]) -> bool:
+        """Whether no other output depends on this one, so that its cotangent is all that comes."""
+        return not any(other != output and self.context.depends(other, output) for other in outputs)
 
     def cotangents(self, outputs: tuple[Tensor, ...]) -> dict[Tensor, Tensor]:
         """The tensor that stands for the incoming cotangent of each output."""
         found: dict[Tensor, Tensor] = {}
         for output in outputs:
             named = self.incoming.get(output.name)
-            alone = not any(
-                other != output and self.context.depends(other, output) for other in outputs
-            )
-            if named is None and alone:
+            if named is None and self._alone(output, outputs):
                 named = next(
                     (
                         tensor

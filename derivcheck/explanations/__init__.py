@@ -44,6 +44,10 @@ CODES: Mapping[str, str] = {
     "rounded-decimals": "decimals of unknown exactness stand inside a longer side",
     "depends-on-unread": "the equation rests on a definition that was not understood",
     "no-subgradient": "the value given to a derivative at a kink is no subgradient",
+    "no-page": "a page whose function is used is not there",
+    "circular-use": "pages use each other's functions in a circle",
+    "unmet-condition": "a used page supposes something that does not follow here",
+    "used-page": "the equation rests on a page that does not stand itself",
     "budget": "the proof was given up after a fixed number of rewriting steps",
     "vacuous": "there is no point at which both sides are defined",
     # beside a verdict

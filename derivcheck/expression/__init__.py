@@ -96,8 +96,17 @@ from derivcheck.expression.traversal import (
     tensors,
     walk,
 )
+from derivcheck.expression.uses import FOREIGN, Theorem, Use
+from derivcheck.expression.vector_jacobian import (
+    VectorJacobian,
+    at,
+    in_closed_form,
+    vector_jacobian,
+    vector_jacobians,
+)
 
 __all__ = [
+    "FOREIGN",
     "MINUS_ONE",
     "ONE",
     "ZERO",
@@ -132,9 +141,13 @@ __all__ = [
     "Sum",
     "Tensor",
     "Term",
+    "Theorem",
+    "Use",
+    "VectorJacobian",
     "add",
     "affines",
     "apply",
+    "at",
     "atom_key",
     "binders",
     "children",
@@ -149,6 +162,7 @@ __all__ = [
     "free_indices",
     "fresh",
     "guard",
+    "in_closed_form",
     "multiply",
     "negate",
     "negation",
@@ -166,6 +180,8 @@ __all__ = [
     "subtract",
     "tensors",
     "total",
+    "vector_jacobian",
+    "vector_jacobians",
     "walk",
     "within",
 ]

@@ -8,8 +8,16 @@ from functools import cached_property
 
 from derivcheck.expression.constructors import multiply, within
 from derivcheck.expression.integers import Affine, Index
-from derivcheck.expression.nodes import Entry, Expression, Guard, Multiply, Tensor
+from derivcheck.expression.nodes import (
+    Derivative,
+    Entry,
+    Expression,
+    Guard,
+    Multiply,
+    Tensor,
+)
 from derivcheck.expression.traversal import substitute, tensors
+from derivcheck.expression.uses import Theorem, Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Context:
 
     `conjectures` are known to nobody: proofs try them. `adjoints` maps a scalar and a tensor that
     is defined by recurrence to the derivative of one by the other, a recurrence as well.
+    `uses` are the uses of other pages, by their output; `theorems` what those pages say of them.
+    `incoming` names, for a loss that the page leaves open, the cotangent of an output.
     """
 
     definitions: Mapping[Tensor, Definition] = field(default_factory=dict[Tensor, Definition])
@@ -68,9 +78,38 @@ class Context:
     adjoints: Mapping[tuple[Tensor, Tensor], Tensor] = field(
         default_factory=dict[tuple[Tensor, Tensor], Tensor]
     )
+    uses: Mapping[Tensor, Use] = field(default_factory=dict[Tensor, Use])
+    theorems: tuple[Theorem, ...] = ()
+    incoming: Mapping[tuple[Tensor, Tensor], Tensor] = field(
+        default_factory=dict[tuple[Tensor, Tensor], Tensor]
+    )
 
     def define(self, definition: Definition) -> Context:
         return replace(self, definitions={**self.definitions, definition.tensor: definition})
+
+    def theorem(self, output: Tensor, cotangent: Tensor, argument: Tensor) -> Theorem | None:
+        """What a used page says of Σ cotangent · ∂output/∂argument, if it says anything."""
+        for theorem in self.theorems:
+            if (theorem.use.output, theorem.cotangent, theorem.argument) == (
+                output,
+                cotangent,
+                argument,
+            ):
+                return theorem
+        return None
+
+    def cotangent_names(self) -> dict[tuple[Tensor, Tensor], Tensor]:
+        """What is called ∂L/∂T, by loss and tensor: by definition, or as an output's cotangent."""
+        found: dict[tuple[Tensor, Tensor], Tensor] = {}
+        for tensor, definition in self.definitions.items():
+            match definition.body:
+                case Derivative(Entry(loss, ()), Entry(variable, subscripts)) if (
+                    subscripts == tuple(map(Affine.of, definition.indices))
+                ):
+                    found.setdefault((loss, variable), tensor)
+                case _:
+                    pass
+        return {**found, **self.incoming}
 
     def unfold(self, entry: Entry) -> Expression | None:
         """The definition of a defined tensor at these subscripts, guarded where they may leave
