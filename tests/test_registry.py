@@ -13,6 +13,8 @@ NAMES = (
     "attention",
     "avg_pool2d",
     "batchnorm",
+    "batchnorm_channels",
+    "batchnorm_evaluation",
     "bias",
     "bilinear",
     "binary_cross_entropy",
@@ -43,9 +45,11 @@ NAMES = (
     "hard_swish",
     "hard_tanh",
     "he",
+    "he_uniform",
     "hinge",
     "huber",
     "infonce",
+    "instancenorm",
     "l1",
     "l1_regulariser",
     "l2_norm",
@@ -65,6 +69,7 @@ NAMES = (
     "mse",
     "multi_head_attention",
     "multi_head_attention_wide",
+    "multiclass_hinge",
     "nesterov",
     "nll",
     "peephole_lstm_cell",
@@ -89,6 +94,7 @@ NAMES = (
     "tanh",
     "weight_norm",
     "xavier",
+    "xavier_normal",
 )
 
 
