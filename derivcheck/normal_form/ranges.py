@@ -7,14 +7,17 @@ old range stands as guards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from derivcheck.expression import Affine, Index
 from derivcheck.normal_form.atoms import (
+    Atom,
+    Equal,
     Monomial,
     NonNegative,
     NormalForm,
+    Number,
     Summation,
     Variable,
     affine_text,
@@ -114,16 +117,7 @@ class Ranges(Functions):
 
         In a sum over these indices those that hold of none of them stay what they are.
         """
-        own = {
-            guard
-            for atom, _ in factors
-            for variable in variables(atom)
-            for value in (
-                *_on_axes(variable),
-                *self.context.support(variable.tensor, variable.subscripts),
-            )
-            for guard in self.bare_guard(value).atoms()
-        }
+        own = self._own_guards(factors)
         for atom, exponent in factors:
             if (
                 isinstance(atom, NonNegative)
@@ -153,6 +147,46 @@ class Ranges(Functions):
         between = range(1, reach + 1) if reach > 0 else range(reach + 1, 1)
         deltas = added([self.equal(rest + step) for step in between])
         return added([self.bare_guard(rest), scaled(deltas, 1 if reach > 0 else -1)])
+
+    def entailed(self, factors: Sequence[tuple[Atom, Number]]) -> list[tuple[Atom, Number]]:
+        """The factors without guards that hold where the deltas among them do.
+
+        δ_{tu,e} [e ≥ 0] = δ_{tu,e}: where the difference d of a delta is 0 a guard's value is also
+        value ± d. The guards of an entry's own axes stay beside it.
+        """
+        differences = [
+            atom.difference
+            for atom, exponent in factors
+            if isinstance(atom, Equal) and exponent > 0
+        ]
+        if not differences:
+            return list(factors)
+        own = self._own_guards(factors)
+        return [
+            (atom, exponent)
+            for atom, exponent in factors
+            if not isinstance(atom, NonNegative)
+            or exponent < 0
+            or atom in own
+            or not any(
+                self.nonnegative(atom.value + difference)
+                or self.nonnegative(atom.value - difference)
+                for difference in differences
+            )
+        ]
+
+    def _own_guards(self, factors: Sequence[tuple[Atom, Number]]) -> set[Atom]:
+        """The guards of the axes of the entries among the factors."""
+        return {
+            guard
+            for atom, _ in factors
+            for variable in variables(atom)
+            for value in (
+                *_on_axes(variable),
+                *self.context.support(variable.tensor, variable.subscripts),
+            )
+            for guard in self.bare_guard(value).atoms()
+        }
 
     def misplaced(self, form: NormalForm) -> bool:
         """Whether a guard is left, or a sum that does not run over the axis it should."""

@@ -80,6 +80,7 @@ class Sums(Ranges):
         if eliminated is not None:
             remaining, body = eliminated
             return self._times_monomial(outside, self.sum_over(remaining, body))
+        inside = self.entailed(inside)
         if self.expand_ranges:
             moved = self.placed(indices, tuple(inside))
             if moved is not None:
