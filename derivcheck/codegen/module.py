@@ -15,6 +15,7 @@ from derivcheck.codegen.text import (
     WIDTH,
     Code,
     assignment,
+    call,
     collected,
     docstring,
     fits,
@@ -170,7 +171,10 @@ class _Writer:
             lines += collected("gradients", items)
             lines.append(f"{INDENT}return gradients")
         else:
-            lines.append(f"{INDENT}return pullback({arguments})")
+            line = f"{INDENT}return pullback({arguments})"
+            broken = call("pullback", *arguments.split(", "))
+            returned = [*assignment("gradients", broken), f"{INDENT}return gradients"]
+            lines += [line] if fits(line) else returned
         return [*lines, "", "", "layer.defvjp(layer_forward, layer_pullback)"]
 
     def _invocation(self, target: str, inputs: Sequence[str], keywords: str) -> list[str]:

@@ -45,6 +45,7 @@ from derivcheck.lowering.rewriting import is_finite, simplify
 from derivcheck.lowering.sharing import Assignment, Emission, repeated
 from derivcheck.lowering.stable import Stabiliser
 from derivcheck.lowering.translation import LoweringError, Translation
+from derivcheck.lowering.windows import Declared
 from derivcheck.notation import identifier, text
 
 
@@ -151,7 +152,9 @@ def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> Formul
     variables = {tensor: names.symbol(tensor.name) for tensor in arguments}
     numbers = _numbers(derivation, names)
     stable = Stabiliser({}).rewrite(body)
-    array = _arranged(Translation(variables), stable, subscripts, closed_form.indices)
+    array = _arranged(
+        Translation(variables, sizes=_declared(derivation)), stable, subscripts, closed_form.indices
+    )
     result = names.symbol(f"\\bar{{{closed_form.variable.name}}}")
     emission = Emission(repeated([array]), names.value)
     emission.emit(Assignment(result, array, closed_form.variable))
@@ -192,7 +195,7 @@ class _Assembly:
         finite = {tensor.name: False for tensor in self.definitions}
         for tensor, definition in self.definitions.items():
             finite[tensor.name] = is_finite(definition.body, finite)
-        self.translation = Translation(self.variables, finite)
+        self.translation = Translation(self.variables, finite, _declared(derivation))
 
     def program(self) -> Program:
         derivation = self.derivation
@@ -415,6 +418,10 @@ def _reuse_logarithms(
         return replace_operands(array, visit)
 
     return forward, [replace(root, value=visit(root.value)) for root in pullback]
+
+
+def _declared(derivation: Derivation) -> Declared:
+    return Declared(frozenset(derivation.extents), derivation.statics)
 
 
 def _numbers(derivation: Derivation, names: Names) -> dict[Parameter, str]:

@@ -56,11 +56,12 @@ from derivcheck.lowering.array import (
 )
 from derivcheck.lowering.bounds import surely_nonnegative
 from derivcheck.lowering.cases import equated, layers, two_sided
+from derivcheck.lowering.folding import Folding, folding
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
 from derivcheck.lowering.stable import Exponentials, exponentials, matching
 from derivcheck.lowering.windows import (
+    Declared,
     axis_of,
-    foldable,
     is_plain,
     opened,
     ranges_of,
@@ -86,11 +87,13 @@ class Translation:
     """Translates expressions over tensors that have a variable.
 
     `names` gives the variable of every tensor that may occur; `finite` says of a defined one
-    whether its entries are finite also where a mask excludes them.
+    whether its entries are finite also where a mask excludes them; `sizes` tells the stops of a
+    window from its places.
     """
 
     names: Mapping[Tensor, str]
     finite: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    sizes: Declared = Declared()  # noqa: RUF009
 
     def array(self, expression: Expression, scope: Axes, under: Array | None = None) -> Array:
         """The expression over its free indices, all of which are in `scope`.
@@ -198,7 +201,7 @@ class Translation:
         if not isinstance(expression, Entry):
             return None
         apart = split_axes(expression)
-        found = window_of(apart)
+        found = window_of(apart, self.sizes)
         if found is None:
             return None
         axes, labels, specifications = found
@@ -353,30 +356,32 @@ class Translation:
         return building.reduce(inner, "logsumexp", inside.over, operand)
 
     def _sum(self, expression: Sum, scope: Axes, under: Array | None) -> Array:
+        found = folding(expression, scope)
+        if found is not None:
+            return self._folded(found, scope, under)
         over, body = opened(expression)
         inner = (*scope, *(index for index in over if index not in scope))
-        folded = foldable(body, over, scope)
-        if folded is not None:
-            body, kept, windows = folded
-            letters = tuple(window.offset for window in windows)
-            positions = tuple(window.position for window in windows)
-            inside = (*scope, *kept, *(i for i in positions if i not in scope), *letters)
-            slid = under is not None and any(window.axis in under.axes for window in windows)
-            operand = self._contracted(factors_of(body), kept, inside, None if slid else under)
-            if repeated := tuple(letter for letter in letters if letter not in operand.axes):
-                operand = Arrange((*operand.axes, *repeated), operand)
-            axes = building.joined(
-                scope,
-                tuple(i for i in operand.axes if i in scope),
-                tuple(window.axis for window in windows),
-            )
-            return Fold(axes, operand, windows)
         if isinstance(body, Add):
             whole = self.array(body, inner, under)
             absent = [index for index in over if index not in whole.axes]
             value = building.reduce(inner, "sum", over, whole)
             return building.multiply(scope, [*(Size((), i.extent) for i in absent), value])
         return self._contracted(factors_of(body), over, inner, under)
+
+    def _folded(self, found: Folding, scope: Axes, under: Array | None) -> Array:
+        axes = tuple(window.axis for window in found.windows)
+        if under is not None and set(axes) & set(under.axes):
+            under = None  # what is folded has stops and places where the result has the axis
+        stops = (i for window in found.windows if (i := window.position) not in scope)
+        places = tuple(window.offset for window in found.windows)
+        inner = (*scope, *found.over, *stops, *places)
+        operand = self._contracted(found.factors or (ONE,), found.over, inner, under)
+        letters = (*(window.position for window in found.windows), *places)
+        if repeated := tuple(letter for letter in letters if letter not in operand.axes):
+            operand = Arrange((*operand.axes, *repeated), operand)
+        kept = tuple(index for index in operand.axes if index in scope)
+        windows = tuple(map(self.sizes.oriented, found.windows))
+        return Fold(building.joined(scope, kept, axes), operand, windows)
 
     def _contracted(
         self, factors: Sequence[Expression], over: Sequence[Index], scope: Axes, under: Array | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from derivcheck.expression import (
     Affine,
@@ -11,6 +11,7 @@ from derivcheck.expression import (
     Expression,
     Guard,
     Index,
+    Parameter,
     Sum,
     Tensor,
     digits,
@@ -25,6 +26,55 @@ from derivcheck.expression import (
 from derivcheck.lowering.array import Axes, Window
 from derivcheck.lowering.bounds import surely_nonnegative, surely_positive
 from derivcheck.lowering.rewriting import factors_of
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a page says of its integers: which `derived` sizes follow from others, and which
+    `statics` it declares, in its order."""
+
+    derived: frozenset[Parameter] = frozenset()
+    statics: tuple[Parameter, ...] = ()
+
+    def oriented(self, window: Window) -> Window:
+        """The window with its many stops as positions and its few places as offsets.
+
+        The array program means the same either way; which is which decides how fast it runs. A
+        number of stops follows from other sizes; a stride is at least as long as the distance of
+        two places; and of two steps of any length the stride is declared first.
+        """
+        turned = Window(
+            window.axis,
+            window.offset,
+            window.position,
+            window.dilation,
+            window.stride,
+            window.padding,
+        )
+        follows = [self._follows(letter.extent) for letter in (window.position, window.offset)]
+        if follows[0] != follows[1]:
+            return window if follows[0] else turned
+        if window.stride != window.dilation:
+            if surely_nonnegative(window.stride - window.dilation):
+                return window
+            if surely_nonnegative(window.dilation - window.stride):
+                return turned
+            ranks = [self._rank(step) for step in (window.stride, window.dilation)]
+            if ranks[0] != ranks[1]:
+                return window if ranks[0] < ranks[1] else turned
+        letters = (window.position, window.offset)
+        first, _ = sorted(letters, key=lambda letter: (letter.serial > 0, letter.name))
+        return window if first == window.position else turned
+
+    def _follows(self, extent: Affine) -> bool:
+        atom = extent.atom
+        return atom is None or atom in self.derived
+
+    def _rank(self, step: Affine) -> int:
+        """The place among the statics of the first that occurs in the step."""
+        atoms = set(step.atoms())
+        places = (place for place, static in enumerate(self.statics) if static in atoms)
+        return next(places, len(self.statics))
 
 
 def axis_of(tensor: Tensor, position: int) -> Index:
@@ -56,7 +106,7 @@ def split_axes(entry: Entry) -> Entry:
     return Entry(replace(entry.tensor, extents=tuple(extents)), tuple(subscripts))
 
 
-def window_of(entry: Entry) -> tuple[Axes, Axes, tuple[Window, ...]] | None:
+def window_of(entry: Entry, sizes: Declared) -> tuple[Axes, Axes, tuple[Window, ...]] | None:
     """The axes of the unfolded entry, the labels of its source, and its windows, if it has any.
 
     Every subscript must be a letter of its own or stride · position + dilation · offset − padding
@@ -72,7 +122,7 @@ def window_of(entry: Entry) -> tuple[Axes, Axes, tuple[Window, ...]] | None:
             labels.append(letter)
             kept.append(letter)
             continue
-        window = _window(subscript, axis_of(entry.tensor, place))
+        window = _window(subscript, axis_of(entry.tensor, place), sizes)
         if window is None:
             return None
         labels.append(window.axis)
@@ -84,7 +134,7 @@ def window_of(entry: Entry) -> tuple[Axes, Axes, tuple[Window, ...]] | None:
     return axes, tuple(labels), tuple(windows)
 
 
-def _window(subscript: Affine, axis: Index) -> Window | None:
+def _window(subscript: Affine, axis: Index, sizes: Declared) -> Window | None:
     letters = tuple(dict.fromkeys(subscript.indices()))
     if len(letters) != 2:
         return None
@@ -95,15 +145,7 @@ def _window(subscript: Affine, axis: Index) -> Window | None:
         if not surely_positive(slope) or next(slope.indices(), None) is not None:
             return None
         rest = rest - Affine.of(letter) * slope
-    # The letter with the larger step is the position; between equals, the free one of the page's
-    # forward pass is not known here, and the order of names decides.
-    if slopes[first] == slopes[second]:
-        position, offset = sorted(letters, key=lambda letter: (letter.serial > 0, letter.name))
-    elif surely_nonnegative(slopes[first] - slopes[second]):
-        position, offset = first, second
-    else:
-        position, offset = second, first
-    return Window(axis, position, offset, slopes[position], slopes[offset], -rest)
+    return sizes.oriented(Window(axis, first, second, slopes[first], slopes[second], -rest))
 
 
 def ranges_of(entry: Entry) -> tuple[Expression, ...]:
@@ -198,7 +240,7 @@ def _guarded_fold(
     body = substitute(multiply(*left), places)
     letters = {index for window in windows for index in (window.position, window.offset)}
     regular = all(
-        is_plain(node) or window_of(node) is not None
+        is_plain(node) or window_of(node, Declared()) is not None
         for node in walk(body)
         if isinstance(node, Entry) and not letters.isdisjoint(free_indices(node))
     )

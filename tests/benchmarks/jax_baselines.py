@@ -24,9 +24,14 @@ def layernorm(X, gamma, beta, epsilon):
     return (centred * jax.lax.rsqrt(variance + epsilon) * gamma + beta,)
 
 
-def conv2d(X, K, b, *, u, p):
+def conv2d(X, K, b, *, u, p, d):
     Y = jax.lax.conv_general_dilated(
-        X, K, (u, u), [(p, p), (p, p)], dimension_numbers=("NCHW", "OIHW", "NCHW")
+        X,
+        K,
+        (u, u),
+        [(p, p), (p, p)],
+        rhs_dilation=(d, d),
+        dimension_numbers=("NCHW", "OIHW", "NCHW"),
     )
     return (Y + b[:, None, None],)
 

@@ -81,13 +81,13 @@ class Convolution:
     """One example at a time: its columns stay in cache, and every product is one of matrices."""
 
     @staticmethod
-    def forward(X, K, b, *, u, p):
+    def forward(X, K, b, *, u, p, d):
         N, C, H, W = X.shape
         F, _, R, Q = K.shape
-        T, V = (H + 2 * p - R) // u + 1, (W + 2 * p - Q) // u + 1
+        T, V = (H + 2 * p - d * (R - 1) - 1) // u + 1, (W + 2 * p - d * (Q - 1) - 1) // u + 1
         padded = np.zeros((C, H + 2 * p, W + 2 * p), X.dtype)
         inner = padded[:, p : p + H, p : p + W]
-        windows = _windows(padded, R, Q, u)
+        windows = _windows(padded, R, Q, u, d)
         columns = np.empty((C, R, Q, T, V), X.dtype)
         weights = K.reshape(F, -1)
         Y = np.empty((N, F, T, V), X.dtype)
@@ -99,7 +99,7 @@ class Convolution:
         return (Y,), (X, K)
 
     @staticmethod
-    def pullback(residuals, cotangents, *, u, p):
+    def pullback(residuals, cotangents, *, u, p, d):
         X, K = residuals
         (Y_bar,) = cotangents
         N, C, H, W = X.shape
@@ -107,7 +107,7 @@ class Convolution:
         T, V = Y_bar.shape[2:]
         padded = np.zeros((C, H + 2 * p, W + 2 * p), X.dtype)
         inner = padded[:, p : p + H, p : p + W]
-        windows = _windows(padded, R, Q, u)
+        windows = _windows(padded, R, Q, u, d)
         gathered = np.zeros_like(padded)
         columns = np.empty((C, R, Q, T, V), X.dtype)
         flat = columns.reshape(C * R * Q, -1)
@@ -122,15 +122,16 @@ class Convolution:
             gathered[...] = 0
             for r in range(R):
                 for q in range(Q):
-                    place = np.s_[:, r : r + u * T : u, q : q + u * V : u]
+                    place = np.s_[:, d * r : d * r + u * T : u, d * q : d * q + u * V : u]
                     gathered[place] += columns[:, r, q]
             result[...] = gathered[:, p : p + H, p : p + W]
         return X_bar, K_bar.reshape(K.shape), Y_bar.sum(axis=(0, 2, 3))
 
 
-def _windows(padded, R, Q, u):
+def _windows(padded, R, Q, u, d):
     """(C, R, Q, T, V): a view of every window, offsets before positions."""
-    view = sliding_window_view(padded, (R, Q), (1, 2))[:, ::u, ::u]
+    spans = (d * (R - 1) + 1, d * (Q - 1) + 1)
+    view = sliding_window_view(padded, spans, (1, 2))[:, ::u, ::u, ::d, ::d]
     return view.transpose(0, 3, 4, 1, 2)
 
 

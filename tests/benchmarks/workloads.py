@@ -17,14 +17,17 @@ from derivcheck.witnesses.array_trial import cotangent_of
 from derivcheck.witnesses.extents import complete_extents, shape
 from derivcheck.witnesses.trial import sample
 
-IMAGES = {"N": 32, "C": 16, "F": 32, "H": 32, "W": 32, "R": 3, "Q": 3, "G": 4, "u": 1, "p": 1}
+IMAGES = {"N": 32, "C": 16, "F": 32, "H": 32, "W": 32, "R": 3, "Q": 3, "G": 4, "D": 8, "P": 3}
+IMAGES |= dict.fromkeys(("u", "p", "d", "u_1", "u_2", "p_1", "p_2", "d_1", "d_2"), 1)
+IMAGES |= {"a": 0, "a_1": 0, "a_2": 0}
 SEQUENCES = {"N": 32, "B": 32, "S": 64, "T": 64, "D": 64, "E": 64, "M": 256, "H": 256}
 ROWS = {"S": 128, "N": 256, "M": 256, "K": 256, "H": 256, "R": 128}
 VECTORS = {"N": 65536, "S": 65536, "R": 65536, "K": 256, "t": 3}
 OTHERWISE = 4
 """Extents by their names, for pages with an input of four axes, of three, of two, and of one."""
 
-SMALL = {name: 5 + place % 3 for place, name in enumerate("NCFHWRQGSTBDEMK")} | {"u": 2, "p": 1}
+SMALL = {name: 5 + place % 3 for place, name in enumerate("NCFGSTBDEMK")}
+SMALL |= {"H": 11, "W": 12, "R": 3, "Q": 2, "u": 2, "p": 1, "d": 2}
 PAGES = {
     "linear": {"S": 128},
     "softmax_cross_entropy": {"S": 128},
