@@ -7,6 +7,7 @@ meanings it asks `Choices`, so that a link can be judged under each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from derivcheck import syntax
@@ -365,6 +366,10 @@ class Translator:
             if len(items) != 2:
                 raise unsupported("a transposed array", span, "write its entries: A_{ji}")
             return self.entries_of(base, (items[1], items[0]))
+        if superscript is not None and subscript is None and _raises_argument(self, base):
+            assert isinstance(base, syntax.Call)
+            inner = syntax.Scripted(base.arguments[0], None, superscript, 0, span)
+            return self.value(replace(base, arguments=(inner,)))
         if subscript is not None:
             if isinstance(base, syntax.Numeral):
                 for item in subscript_items(subscript, None):
@@ -389,6 +394,15 @@ class Translator:
             return self.value(body)
         finally:
             self.implicit = outer
+
+
+def _raises_argument(translator: Translator, base: Node) -> bool:
+    """Of log(x)², which is (log x)² to the letter: whether it is read as log(x²)."""
+    if not isinstance(base, syntax.Call) or not base.bracketed or base.superscript is not None:
+        return False
+    if base.name.lower() not in ("log", "ln") or len(base.arguments) != 1:
+        return False
+    return translator.choices.pick("", "the power belongs to the argument of the logarithm") == 1
 
 
 def _function_name(node: Node) -> tuple[syntax.Symbol | None, Node | None, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,16 +16,20 @@ from derivcheck.normal_form.atoms import (
     NormalForm,
     Number,
     Prime,
+    Repeated,
+    Root,
     Scalar,
     Sign,
     Tower,
     affine_text,
+    monomial_text,
 )
 from derivcheck.normal_form.extrema import Cap, Extrema
 from derivcheck.normal_form.integers import prime_factors, solved
 from derivcheck.normal_form.linear import (
     added,
     constant,
+    divided,
     leading_orientation,
     scaled,
     sort,
@@ -36,6 +41,8 @@ from derivcheck.normal_form.signs import NEGATIVE, POSITIVE, ZERO
 _ODD = ("sin", "arctan", "erf")
 _AT_ZERO = {"sin": 0, "arctan": 0, "erf": 0, "cos": 1}
 _ARITY = {"max": 2, "min": 2}
+_MOST_ANGLES = 4
+"""The sine of a sum of n angles has 2ⁿ⁻¹ terms."""
 _MOST_SIGNS = 4
 """The sign of a product of n factors has 2ⁿ⁻¹ terms."""
 
@@ -92,7 +99,21 @@ class Functions(Extrema):
                 return scaled(self._opaque_scalar(name, scaled(argument, -1)), -1)
             if name == "cos":
                 argument = scaled(argument, -1)
+        if name in ("sin", "cos"):
+            parts = _summands(argument)
+            if 1 < len(parts) <= _MOST_ANGLES:
+                return self._of_angles(name, parts)
         return self.opaque(Function(name), (argument,))
+
+    def _of_angles(self, name: str, parts: Sequence[NormalForm]) -> NormalForm:
+        """sin(a + b) = sin a cos b + cos a sin b; cos(a + b) = cos a cos b − sin a sin b."""
+        if len(parts) == 1:
+            return self._opaque_scalar(name, parts[0])
+        first, rest = parts[0], parts[1:]
+        other = "cos" if name == "sin" else "sin"
+        same = self.multiply(self._opaque_scalar(name, first), self._of_angles("cos", rest))
+        crossed = self.multiply(self._opaque_scalar(other, first), self._of_angles("sin", rest))
+        return added((same, crossed)) if name == "sin" else subtracted(same, crossed)
 
     def opaque(self, function: Function, arguments: tuple[NormalForm, ...]) -> NormalForm:
         return self.of_atom(Scalar(function, tuple(map(self.settled, arguments))))
@@ -127,6 +148,10 @@ class Functions(Extrema):
             raise Unprovable("the logarithm of something that is identically 0")
         if self.sign(argument) == NEGATIVE:
             raise Unprovable("the logarithm of something negative")
+        if len(argument.terms) > 1 and any(isinstance(atom, Root) for atom in argument.atoms()):
+            # 1 − e^x / (1 + e^x) is a quotient, whose logarithm splits.
+            fewer = self.reduced(argument)
+            argument = fewer if len(fewer.terms) == 1 else argument
         if len(argument.terms) == 1:
             ((monomial, coefficient),) = argument.terms.items()
             return self._log_of_product(monomial, coefficient)
@@ -160,9 +185,18 @@ class Functions(Extrema):
         return added(parts)
 
     def _log_of_atom(self, atom: Atom) -> NormalForm:
-        if isinstance(atom, Exponential):
-            return NormalForm({atom.exponent: 1})
-        return self._log_atom(NormalForm({((atom, 1),): 1}))
+        """log of an atom where it is > 0."""
+        match atom:
+            case Exponential(exponent=exponent):
+                return NormalForm({exponent: 1})
+            case Root(base=base):
+                return self.logarithm(base)
+            case Repeated(index=index, body=body) if self.sign(body) == POSITIVE:
+                bound = self.fresh(index)
+                factor = self.transform(body, {index: Affine.of(bound)})
+                return self.sum_over((bound,), self.logarithm(factor))
+            case _:
+                return self._log_atom(NormalForm({((atom, 1),): 1}))
 
     def _log_of_number(self, value: Number) -> NormalForm:
         """log of a positive rational by primes: log 6 = log 2 + log 3."""
@@ -330,6 +364,16 @@ class Functions(Extrema):
                 if choice is not None:
                     return atom, *choice
         return None
+
+
+def _summands(angle: NormalForm) -> list[NormalForm]:
+    """The terms of a sum, a term with a whole coefficient n as n terms."""
+    parts: list[NormalForm] = []
+    for monomial, coefficient in sorted(angle.terms.items(), key=lambda t: monomial_text(t[0], {})):
+        whole = coefficient.denominator == 1 and abs(coefficient) <= _MOST_ANGLES and monomial
+        count = abs(int(coefficient)) if whole else 1
+        parts.extend([NormalForm({monomial: divided(coefficient, count)})] * count)
+    return parts
 
 
 def indicates(atom: Atom, exponent: Number) -> bool:

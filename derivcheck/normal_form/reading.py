@@ -15,6 +15,7 @@ from derivcheck.expression import (
     Derivative,
     Entry,
     Expression,
+    Function,
     Guard,
     Index,
     Maximum,
@@ -25,11 +26,13 @@ from derivcheck.expression import (
     Rational,
     Sum,
     Tensor,
+    apply,
 )
 from derivcheck.normal_form.atoms import NormalForm, Number, Variable
 from derivcheck.normal_form.linear import (
     added,
     constant,
+    scaled,
 )
 from derivcheck.normal_form.session import Unprovable
 from derivcheck.normal_form.signs import NEGATIVE, POSITIVE
@@ -66,6 +69,11 @@ class Reader(Sums):
                 return self.multiply_all(sorted(forms, key=lambda form: len(form.terms)))
             case Power(base, exponent):
                 return self._read_power(base, exponent, values)
+            case Apply(Function("log", False), (Power(base, Rational(exponent)),)) if (
+                self._in_range(values) and self._written_sign(base, values) == POSITIVE
+            ):
+                # Before the power is expanded.
+                return scaled(self._read(apply("log", base), values), exponent)
             case Apply(function, arguments):
                 forms = tuple(self._read_signed(argument, values) for argument in arguments)
                 if function.abstract:

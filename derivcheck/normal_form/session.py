@@ -133,6 +133,9 @@ class Session:
     def positive(self, argument: NormalForm) -> NormalForm:
         raise AssertionError("functions")
 
+    def reduced(self, form: NormalForm) -> NormalForm:
+        raise AssertionError("denominators")
+
     def sign(self, form: NormalForm) -> int:
         raise AssertionError("signs")
 

@@ -38,6 +38,7 @@ from derivcheck.normal_form.atoms import (
     NormalForm,
     Number,
     Prime,
+    Repeated,
     Root,
     Scalar,
     Sign,
@@ -177,6 +178,9 @@ class Signs(Intervals):
                 return mask if filled and mask in _ONES else mask | ZERO if mask != ANY else ANY
             case Root(base=base):
                 return self.sign(base)
+            case Repeated(body=body):
+                mask = self.sign(body)
+                return mask if mask in (POSITIVE, ZERO | POSITIVE) else ANY
             case Extremum(body=body):
                 return self.sign(body)
             case Scalar(function=function, arguments=(argument,)) if not function.abstract:
