@@ -8,6 +8,7 @@ from derivcheck import syntax
 from derivcheck.elaboration import conditions
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.integers import occurs
+from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     MINUS_ONE,
@@ -23,6 +24,7 @@ from derivcheck.expression import (
     add,
     binders,
     fresh,
+    guard,
     multiply,
     negate,
     negation,
@@ -33,12 +35,16 @@ from derivcheck.expression import (
 
 def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
     bounds: list[tuple[str, Index, int | None]] = []
+    began: Expression = ONE
     for letter in (*node.letters, *_bound_together(reader, node)):
-        extent, lower = _range(reader, node, letter)
+        extent, lower, least = _range(reader, node, letter)
         index = fresh(Index(letter.name, extent, base=1 if lower == 1 else 0))
         bounds.append((letter.name, index, lower))
+        if least is not None:
+            began = guard(Affine.of(index) + (lower or 0) - least)
     with reader.letters.binding(bounds):
         where = ONE if node.condition is None else conditions.truth(reader, node.condition)
+        where = multiply(began, where)
         _prefer_range(reader, node.condition, bounds)
         body = reader.value(node.body)
     indices = tuple(index for _, index, _ in bounds)
@@ -142,13 +148,18 @@ def _bound_together(reader: SideReader, node: syntax.BigOperator) -> tuple[synta
 
 def _range(
     reader: SideReader, node: syntax.BigOperator, letter: syntax.Symbol
-) -> tuple[Affine, int | None]:
-    """The extent of a bound letter and the value that it starts from, if that is written."""
+) -> tuple[Affine, int | None, Affine | None]:
+    """The extent of a bound letter and the value that it starts from, if that is written.
+
+    A sum from another letter on starts where that one does and is restricted: then there is the
+    least value that counts, too.
+    """
     if node.upper is None:
         if node.lower is not None:
             raise unsupported("a lower bound without an upper one", node.span, "write both bounds")
         written = reader.page.letter_range(letter.name, node.span)
-        return written or (reader.page.sizes.placeholder(letter.name), None)
+        extent, first = written or (reader.page.sizes.placeholder(letter.name), None)
+        return extent, first, None
     if len(node.letters) > 1:
         raise unsupported("several letters with one pair of bounds", node.span, "use two sums")
     upper = reader.integers.value(node.upper)
@@ -159,10 +170,27 @@ def _range(
     )
     first = lower.constant
     if first is None:
-        raise unsupported(
-            "a sum from a symbolic bound", node.span, "sum from 0 or 1 and restrict by [i ≥ a]"
-        )
+        first = _earliest(reader, node, lower)
+        return upper - first + 1, first, lower
     extent = upper - lower + 1
     if first in (0, 1):
         reader.page.bases.setdefault(extent, first)
-    return extent, first
+    return extent, first, None
+
+
+def _earliest(reader: SideReader, node: syntax.BigOperator, lower: Affine) -> int:
+    """Where the letter of a lower bound starts, if the bound is that letter or more."""
+    letters = [
+        part.name
+        for part in nodes(node.lower or node)
+        if isinstance(part, syntax.Symbol) and reader.letters.is_letter(part.name)
+    ]
+    if len(letters) == 1:
+        letter = reader.integers.letter(letters[0])
+        start = (letter - reader.letters.find(letters[0])[0]).constant
+        more = (lower - letter).constant
+        if start in (0, 1) and more is not None and more >= 0:
+            return start
+    raise unsupported(
+        "a sum from a symbolic bound", node.span, "sum from 0 or 1 and restrict by [i ≥ a]"
+    )
