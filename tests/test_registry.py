@@ -10,6 +10,7 @@ from derivcheck import registry
 NAMES = (
     "adam",
     "adamw",
+    "addition",
     "attention",
     "avg_pool2d",
     "batchnorm",

@@ -19,6 +19,8 @@ from derivcheck.training.optimisers import Optimiser
 from tests.training_models import data_of, short_run, shortened
 
 BACKENDS = ("numpy", "jax")
+WITH_STATE = ("mlp_elu", "mlp_batchnorm", "char_lstm")
+"""What dropout draws, what batch normalisation averages, a hidden state that goes on."""
 
 
 def bits(run: Run) -> dict[str, bytes]:
@@ -39,7 +41,7 @@ def test_equal_plans_give_equal_bits_and_another_seed_does_not(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("name", ["mlp_elu", "mlp_batchnorm"])
+@pytest.mark.parametrize("name", WITH_STATE)
 def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(name, backend, tmp_path):
     path = tmp_path / "run.npz"
     whole = short_run(name, 6, backend, "float32", evaluate=2)
@@ -76,6 +78,15 @@ def test_batches_go_once_through_the_data_in_an_order_of_their_own():
         assert len({row.tobytes() for row in epoch}) > 0.99 * len(epoch)
     assert not np.array_equal(*epochs)
     np.testing.assert_array_equal(run.batches.at(7)["x"], run.batches.at(7)["x"])
+
+
+def test_a_text_goes_on_where_the_batch_before_ended():
+    run = short_run("char_lstm", 50)
+    first, second = run.batches.at(0), run.batches.at(1)
+    assert (first["fresh"], second["fresh"]) == (1, 0)
+    np.testing.assert_array_equal(first["y"][:, :-1], first["x"][:, 1:])
+    np.testing.assert_array_equal(first["y"][:, -1], second["x"][:, 0])
+    assert run.batches.at(run.batches.steps_per_epoch)["fresh"] == 1
 
 
 def test_streams_of_chance_are_independent_of_each_other():

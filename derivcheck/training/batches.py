@@ -12,6 +12,9 @@ from derivcheck.training.chance import Stream, generator
 from derivcheck.training.data import Data
 from derivcheck.training.model import Batch, Model
 
+TEST_STREAMS = 16
+"""Pieces in which the end of a text is read side by side."""
+
 
 @dataclass(eq=False)
 class Batches:
@@ -38,19 +41,26 @@ class Batches:
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.examples // self.size
+        windows = self.model.recipe.windows
+        if windows is None:
+            return self.examples // self.size
+        # One character less than there are: the last one has no next.
+        return max((self.examples // self.size - 1) // windows.length - 1, 1)
 
     def at(self, step: int) -> Batch:
         """The batch of step `step`, counted from 0, with the noise that the model asks for."""
         recipe = self.model.recipe
-        epoch, place = divmod(step, self.steps_per_epoch)
-        chosen = self._permutation(epoch)[place * self.size : (place + 1) * self.size]
-        batch = {name: values[chosen] for name, values in self.data.train.items()}
+        batch = dict(self._examples(step) if recipe.windows is None else self._windows(step))
         if recipe.augmentation:
             rng = generator(self.seed, Stream.AUGMENTATION, step)
             batch["x"] = augmented(batch["x"], recipe.augmentation, rng)
         noise = self.model.noise(generator(self.seed, Stream.NOISE, step), batch, recipe)
         return rounded({**batch, **noise}, self.dtype)
+
+    def _examples(self, step: int) -> Batch:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        chosen = self._permutation(epoch)[place * self.size : (place + 1) * self.size]
+        return {name: values[chosen] for name, values in self.data.train.items()}
 
     def _permutation(self, epoch: int) -> Array:
         if self._order[0] != epoch:
@@ -60,6 +70,44 @@ class Batches:
                 order = generator(self.seed, Stream.ORDER, epoch).permutation(self.examples)
             self._order = (epoch, order)
         return self._order[1]
+
+    def _windows(self, step: int) -> Batch:
+        """Characters and those after them; `fresh` is 1 where no hidden state goes on."""
+        windows = self.model.recipe.windows
+        assert windows is not None
+        codes = self.data.train["x"]
+        if windows.order == "random":
+            rng = generator(self.seed, Stream.ORDER, step)
+            starts = rng.integers(0, len(codes) - windows.length, self.size)
+            fresh = True
+        else:
+            epoch, place = divmod(step, self.steps_per_epoch)
+            # Every stream begins anew each epoch, a little later, so that no cut stays in place.
+            begin = generator(self.seed, Stream.ORDER, epoch).integers(windows.length)
+            starts = numpy.arange(self.size) * (len(codes) // self.size)
+            starts = starts + begin + place * windows.length
+            fresh = place == 0
+        places = starts[:, None] + numpy.arange(windows.length)
+        return {"x": codes[places], "y": codes[places + 1], "fresh": numpy.array(float(fresh))}
+
+
+def tested(model: Model, data: Data) -> Batch:
+    """The test part as examples: a text in pieces, with what follows each character as y.
+
+    A model whose hidden state goes on reads a few long pieces side by side, any other one pieces as
+    long as it was trained on.
+    """
+    windows = model.recipe.windows
+    if windows is None:
+        return data.test
+    codes = data.test["x"]
+    usable = len(codes) - 1
+    length = windows.length if windows.order == "random" else usable // TEST_STREAMS
+    count = usable // length
+    return {
+        "x": codes[: count * length].reshape(count, length),
+        "y": codes[1 : count * length + 1].reshape(count, length),
+    }
 
 
 def rounded(arrays: Batch, dtype: numpy.dtype) -> Batch:

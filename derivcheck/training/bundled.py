@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy
 
+from derivcheck import registry
 from derivcheck.training.arrays import Array
-from derivcheck.training.data import Data, split, standardised
+from derivcheck.training.data import Data, of_text, split, standardised
 
 Maker = Callable[[numpy.random.Generator], Data]
 
@@ -90,6 +91,12 @@ def _palindromes(length: int) -> Maker:
     return make
 
 
+def _pages(rng: numpy.random.Generator) -> Data:
+    """The registry's own pages, one after another: Markdown and LaTeX."""
+    del rng
+    return of_text("pages", "\n".join(registry.source(name).text for name in registry.names()))
+
+
 BUNDLED: Mapping[str, Maker] = {
     "digits": _digits,
     "iris": _table("iris"),
@@ -100,4 +107,5 @@ BUNDLED: Mapping[str, Maker] = {
     "wave": _wave,
     "palindromes-10": _palindromes(10),
     "palindromes-20": _palindromes(20),
+    "pages": _pages,
 }

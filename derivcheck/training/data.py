@@ -17,8 +17,9 @@ class Data:
     """Examples in two parts.
 
     `kind` is what is in them: `classes` (x of any shape, y a class), `values` (x and y numbers),
-    `sequences` (x a class for each place in time, y a class), `text` (x alone, a class for each
-    character). Arrays are float64 or, for classes, int64; the loop rounds them to its precision.
+    `sequences` (x a class for each place in time, y a class), `text` (x alone, one long row with
+    a class for each character). Arrays are float64 or, for classes, int64; the loop rounds them to
+    its precision.
     """
 
     name: str
@@ -61,6 +62,17 @@ def split(
         {key: value[last] for key, value in arrays.items()},
         classes,
         labels,
+    )
+
+
+def of_text(name: str, text: str) -> Data:
+    """A text by characters, the last tenth of it for testing."""
+    alphabet = "".join(sorted(set(text)))
+    places = {character: n for n, character in enumerate(alphabet)}
+    codes = numpy.array([places[character] for character in text], numpy.int64)
+    cut = len(codes) - len(codes) // 10
+    return Data(
+        name, "text", {"x": codes[:cut]}, {"x": codes[cut:]}, len(alphabet), tuple(alphabet)
     )
 
 

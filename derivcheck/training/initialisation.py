@@ -27,8 +27,8 @@ class Initialiser:
         """Normal; the first axis is of outputs, all others together are inputs."""
         return self._scaled("he", self.rng.normal(size=shape))
 
-    def uniform(self, bound: float, *shape: int) -> Array:
-        return self.rng.uniform(-bound, bound, shape)
+    def normal(self, deviation: float, *shape: int) -> Array:
+        return self.rng.normal(scale=deviation, size=shape)
 
     def zeros(self, *shape: int) -> Array:
         return numpy.zeros(shape)

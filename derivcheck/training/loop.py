@@ -13,7 +13,7 @@ import numpy
 
 from derivcheck.training import checkpoint as checkpoints
 from derivcheck.training.arrays import Array, Backend, Dtype, dtype_of, library, precision
-from derivcheck.training.batches import Batches, rounded
+from derivcheck.training.batches import Batches, rounded, tested
 from derivcheck.training.chance import Stream, generator
 from derivcheck.training.checkpoint import Checkpoint
 from derivcheck.training.data import Data
@@ -162,7 +162,8 @@ class Run:
         if self.looks and self.looks[-1].step >= self.step:
             return
         position = self.position
-        values = self.evaluation.measured(position.parameters, position.state, self.plan.data.test)
+        part = tested(self.plan.model, self.plan.data)
+        values = self.evaluation.measured(position.parameters, position.state, part)
         look = Look(self.step, values)
         if self.plan.model.recipe.patience and look.score > max(
             (each.score for each in self.looks), default=-numpy.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy
 
@@ -21,13 +22,23 @@ Nodes = Mapping[str, Node]
 
 
 @dataclass(frozen=True)
+class Windows:
+    """How a text is cut: pieces of `length` characters, at random places, or each batch where the
+    one before it ended, so that a hidden state can go on."""
+
+    length: int
+    order: Literal["random", "consecutive"]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a model is trained.
 
     `batch` is the number of examples of a step, 0 for all of them; `evaluate` the number of steps
     between two looks at the test data; `patience` how many looks without a better one end the run,
     0 for no such end, and `goal` is the value of the first metric that ends it at once. `clip`
-    bounds the norm of all gradients together. `options` are a model's own numbers.
+    bounds the norm of all gradients together. `windows` is for texts. `options` are a model's own
+    numbers.
     """
 
     optimiser: Optimiser
@@ -41,6 +52,7 @@ class Recipe:
     l2: float = 0.0
     l1: float = 0.0
     augmentation: tuple[str, ...] = ()
+    windows: Windows | None = None
     options: Mapping[str, float] = field(default_factory=dict[str, float])
 
 

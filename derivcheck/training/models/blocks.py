@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy
 
@@ -28,6 +28,28 @@ def dense_parameters(
 ) -> Mapping[str, Array]:
     weights = draw.he(outputs, inputs) if rule == "he" else draw.xavier(outputs, inputs)
     return {f"{name}.W": weights, f"{name}.b": draw.zeros(outputs)}
+
+
+def elementwise(apply: Pass, page: str, x: Node, *constants: float) -> Node:
+    """A page of an activation, which speaks of rows, on an array of any shape."""
+    return apply.reshape(apply(page, apply.flat(x), *constants), x.shape)
+
+
+def added(apply: Pass, x: Node, z: Node) -> Node:
+    """Two arrays of one shape, added by their page."""
+    return apply.reshape(apply("addition", apply.flat(x), apply.flat(z)), x.shape)
+
+
+def per_place(apply: Pass, x: Node, block: Callable[[Node], Node]) -> Node:
+    """A block that speaks of rows at every place of an array whose last axis are the features."""
+    made = block(apply.rows(x))
+    return apply.reshape(made, (*x.shape[:-1], made.shape[-1]))
+
+
+def per_channel(apply: Pass, x: Node, block: Callable[[Node], Node]) -> Node:
+    """A block that speaks of rows at every pixel of images (N, C, H, W), channels as features."""
+    last = per_place(apply, apply.transpose(x, (0, 2, 3, 1)), block)
+    return apply.transpose(last, (0, 3, 1, 2))
 
 
 def classified(apply: Pass, logits: Node, classes: Node, smoothing: float = 0.0) -> Outcome:

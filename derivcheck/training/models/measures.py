@@ -16,6 +16,12 @@ def accuracy(outputs: Batch, batch: Batch) -> Mapping[str, float]:
     return {"accuracy": float(right.mean())}
 
 
+def next_accuracy(outputs: Batch, batch: Batch) -> Mapping[str, float]:
+    """The share of places whose largest logit is that of what follows."""
+    right: Array = outputs["logits"].argmax(axis=2) == batch["y"]
+    return {"next accuracy": float(right.mean())}
+
+
 def squared_error(outputs: Batch, batch: Batch) -> Mapping[str, float]:
     """The mean over examples of the squared distance to the value."""
     distance = numpy.square(outputs["values"] - batch["y"]).sum(axis=1)

@@ -1,0 +1,183 @@
+"""Recurrent models: palindromes told apart, and text by characters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy
+
+from derivcheck.training.arrays import Array
+from derivcheck.training.data import Data
+from derivcheck.training.initialisation import Initialiser
+from derivcheck.training.layer import page
+from derivcheck.training.model import (
+    Model,
+    Nodes,
+    Outcome,
+    Parameters,
+    Recipe,
+    State,
+    Windows,
+)
+from derivcheck.training.models.blocks import classified, dense, dense_parameters
+from derivcheck.training.models.measures import accuracy, next_accuracy
+from derivcheck.training.optimisers import Optimiser
+from derivcheck.training.passes import Node, Pass
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A page of one step in time; `carried` of its inputs come from the step before, as many of its
+    outputs go on to the next one, the first of them is shown."""
+
+    page: str
+    carried: int
+    gates: tuple[str, ...]
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The page's names for the parameters."""
+        return tuple(page(self.page).program.inputs[1 + self.carried :])
+
+    def parameters(self, draw: Initialiser, units: int, inputs: int) -> Parameters:
+        """Every gate by itself; a forget gate begins open."""
+        found: dict[str, Array] = {}
+        for name in self.weights:
+            kind, _, gate = name.partition("_")
+            if gate:
+                found[f"cell.{name}"] = self._of_gate(draw, kind, gate, units, inputs)
+            else:
+                gates = [self._of_gate(draw, kind, each, units, inputs) for each in self.gates]
+                found[f"cell.{name}"] = numpy.stack(gates)
+        return found
+
+    def _of_gate(self, draw: Initialiser, kind: str, gate: str, units: int, inputs: int) -> Array:
+        match kind:
+            case "W":
+                return draw.xavier(units, inputs)
+            case "U":
+                return draw.xavier(units, units)
+            case _:
+                return draw.ones(units) if (kind, gate) == ("b", "f") else draw.zeros(units)
+
+    def along(
+        self, apply: Pass, series: Node, start: tuple[Node, ...], parameters: Nodes
+    ) -> tuple[tuple[Node, ...], Node]:
+        """The cell along the first axis of `series`: what it carries at the end, all it showed."""
+        weights = [parameters[f"cell.{name}"] for name in self.weights]
+
+        def body(
+            inner: Pass, carried: tuple[Node, ...], entries: tuple[Node, ...]
+        ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+            after = inner.all(self.page, entries[0], *carried, *weights)
+            return after, after[:1]
+
+        last, (shown,) = apply.scan(body, start, (series,))
+        return last, shown
+
+
+LSTM = Cell("lstm_cell_fused", 2, ("i", "f", "g", "o"))
+PEEPHOLE = Cell("peephole_lstm_cell", 2, ())
+GRU = Cell("gru_cell", 1, ())
+
+
+def _parameters(draw: Initialiser, data: Data, recipe: Recipe, *, cell: Cell) -> Parameters:
+    units = int(recipe.options["units"])
+    return {
+        **cell.parameters(draw, units, data.classes),
+        **dense_parameters(draw, "output", data.classes, units),
+    }
+
+
+def _series(apply: Pass, classes: Node, count: int, dtype: object) -> Node:
+    """One-hot inputs (T, S, K) of classes (S, T)."""
+    return apply.one_hot(apply.transpose(classes, (1, 0)), count, dtype)
+
+
+def _last(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe, *, cell: Cell) -> Outcome:
+    """The class of a whole sequence, told after its last place."""
+    weights = parameters["output.W"]
+    count, units = weights.shape
+    series = _series(apply, batch["x"], count, weights.value.dtype)
+    start = apply.zeros((batch["x"].shape[0], units), weights.value.dtype)
+    last, _ = cell.along(apply, series, (start,) * cell.carried, parameters)
+    return classified(apply, dense(apply, last[0], parameters, "output"), batch["y"])
+
+
+def _every(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe, *, cell: Cell) -> Outcome:
+    """The next class at every place; the hidden state goes on to the next batch."""
+    weights = parameters["output.W"]
+    count, units = weights.shape
+    examples, length = batch["x"].shape
+    series = _series(apply, batch["x"], count, weights.value.dtype)
+    start = tuple(_carried(apply, batch, n, (examples, units)) for n in range(cell.carried))
+    last, shown = cell.along(apply, series, start, parameters)
+    for n, node in enumerate(last):
+        apply.keep(f"carried{n}", node.value)
+    logits = dense(apply, apply.rows(shown), parameters, "output")
+    following = apply.reshape(apply.transpose(batch["y"], (1, 0)), (-1,))
+    outcome = classified(apply, logits, following)
+    shaped = apply.transpose(apply.reshape(logits, (length, examples, count)), (1, 0, 2))
+    return Outcome(outcome.losses, {"logits": shaped})
+
+
+def _carried(apply: Pass, batch: Nodes, place: int, shape: tuple[int, int]) -> Node:
+    before = apply.state[f"carried{place}"]
+    if not apply.training:
+        return apply.zeros(shape, before.dtype)
+    return apply.leaf(before * (1 - batch["fresh"].value))
+
+
+def _nothing_carried(data: Data, recipe: Recipe, *, cell: Cell) -> State:
+    del data
+    shape = (recipe.batch, int(recipe.options["units"]))
+    return {f"carried{n}": numpy.zeros(shape) for n in range(cell.carried)}
+
+
+def _palindromes(name: str, what: str, cell: Cell) -> Model:
+    return Model(
+        name,
+        f"{what} that tells a palindrome's last digit, 1.0 reached",
+        "palindromes-10",
+        "sequences",
+        Recipe(
+            Optimiser("adam", 5e-3),
+            steps=3000,
+            batch=128,
+            evaluate=50,
+            goal=1.0,
+            clip=5.0,
+            options={"units": 64},
+        ),
+        partial(_parameters, cell=cell),
+        partial(_last, cell=cell),
+        accuracy,
+    )
+
+
+MODELS = (
+    _palindromes("lstm_palindromes", "an LSTM", LSTM),
+    _palindromes("peephole_lstm_palindromes", "an LSTM whose gates see its cell", PEEPHOLE),
+    _palindromes("gru_palindromes", "a gated recurrent unit", GRU),
+    Model(
+        "char_lstm",
+        "an LSTM that reads a text by characters and goes on writing it",
+        "pages",
+        "text",
+        Recipe(
+            Optimiser("adam", 2e-3),
+            steps=4000,
+            batch=64,
+            evaluate=200,
+            patience=5,
+            clip=5.0,
+            windows=Windows(64, "consecutive"),
+            options={"units": 256},
+        ),
+        partial(_parameters, cell=LSTM),
+        partial(_every, cell=LSTM),
+        next_accuracy,
+        state=partial(_nothing_carried, cell=LSTM),
+    ),
+)
