@@ -80,6 +80,7 @@ NAMES = (
     "peephole_lstm_cell",
     "positional_encoding",
     "prelu",
+    "receptive_field",
     "relu",
     "residual",
     "rmsnorm",
