@@ -98,6 +98,7 @@ NAMES = (
     "softmax_regression",
     "softplus",
     "tanh",
+    "transformer_block",
     "weight_norm",
     "xavier",
     "xavier_normal",

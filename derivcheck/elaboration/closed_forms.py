@@ -84,6 +84,8 @@ def closed_forms(
     wanted = [*own.definitions, *(t for form in gradients.values() for t in tensors(form.body))]
     needed = _reached(wanted, defined)
     kept = {tensor: each for tensor, each in defined.items() if tensor in needed}
+    if context.theorems:
+        kept = _in_order(kept)
     return ClosedForms(gradients, between, replace(context, definitions=kept))
 
 
@@ -111,6 +113,25 @@ def _whole_axes(
 
 def _differentiates(expression: Expression) -> bool:
     return any(isinstance(node, Derivative) for node in walk(expression))
+
+
+def _in_order(definitions: Mapping[Tensor, Definition]) -> dict[Tensor, Definition]:
+    """The definitions, each after those that it rests on."""
+    ordered: dict[Tensor, Definition] = {}
+    for tensor in definitions:
+        pending = [tensor]
+        while pending:
+            definition = definitions[pending[-1]]
+            missing = [
+                t
+                for t in tensors(definition.body)
+                if t in definitions and t not in ordered and t not in pending
+            ]
+            pending.extend(missing[:1])
+            if not missing:
+                ordered[definition.tensor] = definition
+                pending.pop()
+    return ordered
 
 
 def _rests_on(

@@ -140,7 +140,8 @@ class _Panel:
         given = trial.inputs, trial.cotangents
         yield printings(on_jax(*given), on_numpy(*given), trial)
         single = self._whole(trial, "float32")
-        points = list(stress_points(trial, self._movable()))
+        composed = bool(self.derivation.uses)
+        points = list(stress_points(trial, self._movable(), composed=composed))
         double = on_jax if self.on_jax else on_numpy
         yield precision(single, double, points, self._outputs())
 

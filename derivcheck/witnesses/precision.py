@@ -53,10 +53,14 @@ class StressPoint:
     digits: bool = True
 
 
-def stress_points(trial: Trial, movable: Sequence[bool]) -> Iterator[StressPoint]:
+def stress_points(
+    trial: Trial, movable: Sequence[bool], *, composed: bool = False
+) -> Iterator[StressPoint]:
     """The trial itself, then each array at ±1e4, ±100 and ±30, and nearly constant in rows.
 
-    `movable` says of each differentiated input whether it may be any real number.
+    `movable` says of each differentiated input whether it may be any real number. Of a `composed`
+    page, which uses others, extremes are only asked whether something overflows: the digits that
+    one part leaves are the next one's input, and how each part keeps its own is judged on its page.
     """
     yield StressPoint("generic", trial)
     for position, place in enumerate(trial.differentiated):
@@ -66,11 +70,12 @@ def stress_points(trial: Trial, movable: Sequence[bool]) -> Iterator[StressPoint
         spread = 1 + array / (4 * max(magnitude(array), 1.0))
         flat = array[..., :1] + NEARLY_CONSTANT * (array - array[..., :1])
         huge = numpy.copysign(LOGIT, array) * spread
-        yield StressPoint(f"{label} = ±1e4", _with(trial, place, huge))
+        yield StressPoint(f"{label} = ±1e4", _with(trial, place, huge), digits=not composed)
         for size in MODERATE:
             large = numpy.copysign(size, array) * spread
             yield StressPoint(f"{label} = ±{size}", _with(trial, place, large), digits=False)
-        yield StressPoint(f"{label} constant up to 1e-4", _with(trial, place, flat))
+        nearly = f"{label} constant up to 1e-4"
+        yield StressPoint(nearly, _with(trial, place, flat), digits=not composed)
 
 
 def _with(trial: Trial, place: int, array: Values) -> Trial:
