@@ -1,0 +1,327 @@
+"""Forward passes as libraries compute them, one for each registered name that has one.
+
+Each takes the page's inputs in their order, and the statics by name, and returns the outputs. Where
+a library's convention is another than the page's, a comment says how the one becomes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jax.scipy.special import logit, logsumexp, xlogy
+
+Array: TypeAlias = Any
+Library: TypeAlias = Callable[..., Array | tuple[Array, ...]]
+
+Inputs: TypeAlias = dict[str, Array]
+
+SELU = {"lambda_": 1.0507009873554804934193349852946, "alpha": 1.6732632423543772848170429916717}
+GIVEN: Mapping[str, Callable[[Inputs], Inputs]] = {"selu": lambda inputs: {**inputs, **SELU}}
+"""Where library and page agree for some inputs only: those of a trial, made such."""
+
+
+def softmax_cross_entropy_smoothed(X: Array, T: Array, epsilon: Array) -> Array:
+    return jnp.mean(optax.softmax_cross_entropy(X, optax.smooth_labels(T, epsilon)))
+
+
+def nll(X: Array, T: Array) -> Array:
+    # optax normalises its logits: −Σ T (X − log Σ e^X). The page takes rows that are normalised.
+    normaliser = jnp.sum(T, axis=1) * logsumexp(X, axis=1)
+    return jnp.mean(optax.softmax_cross_entropy(X, T) - normaliser)
+
+
+def infonce(Q: Array, K: Array, tau: Array) -> Array:
+    # optax.ntxent is another loss: both views of an example are rows of one batch there.
+    places = jnp.arange(Q.shape[0])
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(Q @ K.T / tau, places))
+
+
+def elastic_net(w: Array, lambda_: Array, alpha: Array) -> Array:
+    # optax.l2_loss has the factor ½ that the page has.
+    ridge = jnp.sum(optax.l2_loss(w))
+    return lambda_ * (alpha * jnp.linalg.norm(w, ord=1) + (1 - alpha) * ridge)
+
+
+def gan_minimax(a: Array, b: Array) -> Array:
+    # Binary cross-entropy of “real” for a and of “generated” for b, the value being its negative.
+    real, generated = jnp.ones_like(a), jnp.zeros_like(b)
+    bce = optax.sigmoid_binary_cross_entropy
+    return -jnp.mean(bce(a, real)) - jnp.mean(bce(b, generated))
+
+
+def gan_non_saturating(a: Array, b: Array) -> tuple[Array, Array]:
+    generator = optax.sigmoid_binary_cross_entropy(b, jnp.ones_like(b))
+    return -gan_minimax(a, b), jnp.mean(generator)
+
+
+# --- normalisation ------------------------------------------------------------------------------
+
+
+def _standardised(X: Array, axis: int | tuple[int, ...], epsilon: Array) -> Array:
+    # The default algorithm takes the variance as a difference of means, which cancels.
+    return jax.nn.standardize(X, axis=axis, epsilon=epsilon, algorithm="stable")
+
+
+def layernorm(X: Array, gamma: Array, beta: Array, epsilon: Array) -> Array:
+    return gamma * _standardised(X, 1, epsilon) + beta
+
+
+def batchnorm(X: Array, gamma: Array, beta: Array, epsilon: Array) -> Array:
+    return gamma * _standardised(X, 0, epsilon) + beta
+
+
+def groupnorm(X: Array, gamma: Array, beta: Array, epsilon: Array) -> Array:
+    return gamma[:, :, None] * _standardised(X, (2, 3), epsilon) + beta[:, :, None]
+
+
+def rmsnorm(X: Array, gamma: Array, epsilon: Array) -> Array:
+    # `standardize` with a mean that is given, and so not taken off.
+    square = jnp.mean(jnp.square(X), axis=1, keepdims=True)
+    return gamma * jax.nn.standardize(
+        X, axis=1, mean=jnp.zeros_like(square), variance=square, epsilon=epsilon
+    )
+
+
+# --- windows ------------------------------------------------------------------------------------
+
+
+def _convolved(X: Array, K: Array, stride: int, padding: int, **options: Any) -> Array:
+    places = X.ndim - 2
+    return lax.conv_general_dilated(
+        X, K, (stride,) * places, [(padding, padding)] * places, precision="highest", **options
+    )
+
+
+def conv1d(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
+    return _convolved(X, K, u, p) + b[:, None]
+
+
+def conv1x1(X: Array, K: Array, b: Array) -> Array:
+    return _convolved(X, K[:, :, None, None], 1, 0) + b[:, None, None]
+
+
+def conv2d(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
+    return _convolved(X, K, u, p) + b[:, None, None]
+
+
+def conv2d_dilated(X: Array, K: Array, b: Array, *, p: int, d: int) -> Array:
+    return _convolved(X, K, 1, p, rhs_dilation=(d, d)) + b[:, None, None]
+
+
+def conv2d_depthwise(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
+    Y = _convolved(X, K[:, None], u, p, feature_group_count=X.shape[1])
+    return Y + b[:, None, None]
+
+
+def conv2d_grouped(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
+    # Groups and channels are one axis there.
+    N, G, C, H, W = X.shape
+    F = K.shape[1]
+    joined = K.reshape(G * F, C, *K.shape[3:])
+    Y = _convolved(X.reshape(N, G * C, H, W), joined, u, p, feature_group_count=G)
+    return Y.reshape(N, G, F, *Y.shape[2:]) + b[:, :, None, None]
+
+
+def conv_transpose2d(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
+    # `transpose_kernel` flips the places and swaps the channels: the kernel is that of the
+    # convolution whose transpose this is. Padding is then that of the dilated input.
+    R, Q = K.shape[2:]
+    padding = [(R - 1 - p, R - 1 - p), (Q - 1 - p, Q - 1 - p)]
+    numbers = ("NCHW", "OIHW", "NCHW")
+    Y = lax.conv_transpose(
+        X, K, (u, u), padding, dimension_numbers=numbers, transpose_kernel=True, precision="highest"
+    )
+    return Y + b[:, None, None]
+
+
+def _reduced(X: Array, start: float, operation: Any, *, R: int, Q: int, u: int, p: int) -> Array:
+    padding = ((0, 0), (0, 0), (p, p), (p, p))
+    return lax.reduce_window(X, start, operation, (1, 1, R, Q), (1, 1, u, u), padding)
+
+
+def max_pool2d(X: Array, **statics: int) -> Array:
+    return _reduced(X, -jnp.inf, lax.max, **statics)
+
+
+def avg_pool2d(X: Array, *, R: int, Q: int, u: int, p: int) -> Array:
+    return _reduced(X, 0.0, lax.add, R=R, Q=Q, u=u, p=p) / (R * Q)
+
+
+def global_avg_pool(X: Array) -> Array:
+    H, W = X.shape[2:]
+    return _reduced(X, 0.0, lax.add, R=H, Q=W, u=1, p=0)[:, :, 0, 0] / (H * W)
+
+
+# --- attention ----------------------------------------------------------------------------------
+
+
+def _attended(Q: Array, K: Array, V: Array, **options: Any) -> Array:
+    """`jax.nn.dot_product_attention` of one head, a column of values at a time.
+
+    It wants values as wide as keys, and heads on the axis before the last.
+    """
+
+    def column(v: Array) -> Array:
+        wide = jnp.broadcast_to(v[:, :, None], K.shape)
+        heads = (each[:, :, None, :] for each in (Q, K, wide))
+        return jax.nn.dot_product_attention(*heads, **options)[:, :, 0, 0]
+
+    return jnp.stack([column(V[:, :, e]) for e in range(V.shape[2])], axis=2)
+
+
+def attention(Q: Array, K: Array, V: Array, M: Array) -> Array:
+    return _attended(Q, K, V, bias=M[None, None])
+
+
+def causal_attention(Q: Array, K: Array, V: Array) -> Array:
+    return _attended(Q, K, V, is_causal=True)
+
+
+def multi_head_attention(
+    X: Array, C: Array, B: Array, W_Q: Array, W_K: Array, W_V: Array, W_O: Array, *, H: int
+) -> Array:
+    def heads(Z: Array) -> Array:
+        return Z.reshape(*Z.shape[:2], H, -1)
+
+    projected = (heads(X @ W_Q.T), heads(C @ W_K.T), heads(C @ W_V.T))
+    joined = jax.nn.dot_product_attention(*projected, bias=B[None, None])
+    return joined.reshape(*X.shape[:2], -1) @ W_O.T
+
+
+def multi_head_attention_wide(
+    X: Array, C: Array, B: Array, W_Q: Array, W_K: Array, W_V: Array, W_O: Array
+) -> Array:
+    H = W_Q.shape[0] // X.shape[2]
+    return multi_head_attention(X, C, B, W_Q, W_K, W_V, W_O, H=H)
+
+
+FORWARD: Mapping[str, Library] = {
+    # linear
+    "linear": lambda X, W: lax.dot_general(X, W, (((1,), (1,)), ((), ()))),
+    "linear_transposed": lambda X, W, b: lax.dot_general(X, W, (((1,), (0,)), ((), ()))) + b,
+    "embedding": lambda T, E: jnp.take(E, jnp.argmax(T, axis=1), axis=0),
+    "flatten": lambda X: lax.collapse(X, 1),
+    # convolution and pooling
+    "conv1d": conv1d,
+    "conv1x1": conv1x1,
+    "conv2d": conv2d,
+    "conv2d_depthwise": conv2d_depthwise,
+    "conv2d_dilated": conv2d_dilated,
+    "conv2d_grouped": conv2d_grouped,
+    "conv_transpose2d": conv_transpose2d,
+    "avg_pool2d": avg_pool2d,
+    "global_avg_pool": global_avg_pool,
+    "max_pool2d": max_pool2d,
+    # activation
+    "elu": jax.nn.elu,
+    "gelu": lambda X: jax.nn.gelu(X, approximate=False),
+    "gelu_tanh": lambda X: jax.nn.gelu(X, approximate=True),
+    "hard_sigmoid": jax.nn.hard_sigmoid,
+    "hard_swish": jax.nn.hard_swish,
+    "hard_tanh": jax.nn.hard_tanh,
+    "leaky_relu": jax.nn.leaky_relu,
+    "prelu": jax.nn.leaky_relu,  # with a slope for each column
+    "relu": jax.nn.relu,
+    "selu": lambda X, lambda_, alpha: jax.nn.selu(X),
+    "sigmoid": jax.nn.sigmoid,
+    "silu": jax.nn.silu,
+    "softplus": jax.nn.softplus,
+    "tanh": jax.nn.tanh,
+    # probability
+    "softmax": lambda X: jax.nn.softmax(X, axis=1),
+    "log_softmax": lambda X: jax.nn.log_softmax(X, axis=1),
+    "softmax_jacobian": jax.nn.logsumexp,
+    # normalisation
+    "batchnorm": batchnorm,
+    "groupnorm": groupnorm,
+    "layernorm": layernorm,
+    "rmsnorm": rmsnorm,
+    # loss
+    "mse": lambda X, T: jnp.mean(optax.squared_error(X, T)),
+    "l1": lambda X, T: jnp.linalg.norm((X - T).ravel(), ord=1) / X.size,
+    "l2_norm": lambda X, T: optax.safe_norm(X - T, 0.0, axis=1),
+    "huber": lambda X, T, kappa: jnp.mean(optax.huber_loss(X, T, delta=kappa)),
+    "hinge": lambda x, t: jnp.mean(optax.hinge_loss(x, t)),
+    "cross_entropy": lambda X, T: -jnp.sum(xlogy(T, X)) / X.shape[0],
+    "nll": nll,
+    "softmax_cross_entropy": lambda X, T: jnp.mean(optax.softmax_cross_entropy(X, T)),
+    "softmax_cross_entropy_smoothed": softmax_cross_entropy_smoothed,
+    # A sum over the examples, not their mean.
+    "softmax_regression": lambda X, W, T: jnp.sum(optax.softmax_cross_entropy(X @ W.T, T)),
+    "binary_cross_entropy": lambda X, T: jnp.mean(
+        optax.sigmoid_binary_cross_entropy(logit(X), T)  # optax takes logits
+    ),
+    "binary_cross_entropy_with_logits": lambda X, T: jnp.mean(
+        optax.sigmoid_binary_cross_entropy(X, T)
+    ),
+    "gan_minimax": gan_minimax,
+    "gan_non_saturating": gan_non_saturating,
+    "infonce": infonce,
+    # attention
+    "attention": attention,
+    "causal_attention": causal_attention,
+    "multi_head_attention": multi_head_attention,
+    "multi_head_attention_wide": multi_head_attention_wide,
+    # regularisation
+    "l1_regulariser": lambda w, lambda_: lambda_ * jnp.linalg.norm(w, ord=1),
+    "l2_regulariser": lambda w, lambda_: lambda_ * jnp.sum(optax.l2_loss(w)),
+    "elastic_net": elastic_net,
+    # second order
+    "least_squares_hessian": lambda X, w, y: jnp.sum(optax.l2_loss(X @ w, y)),
+    "logistic_regression_hessian": lambda X, w, y: jnp.sum(
+        optax.sigmoid_binary_cross_entropy(X @ w, y)
+    ),
+}
+
+SCORED_IN_SINGLE = {
+    *("attention", "causal_attention", "multi_head_attention", "multi_head_attention_wide")
+}
+"""`jax.nn.dot_product_attention` takes its scores in float32; Flax, where it is, in float64."""
+
+ON_FLAX = (
+    *("gru_cell", "lstm_cell", "lstm_cell_fused", "rnn_cell", "weight_norm"),
+    *sorted(SCORED_IN_SINGLE),
+)
+"""Those in `flax_forward`, for whoever has Flax."""
+
+# --- optimisers: what makes the transformation, from the page's hyperparameters -----------------
+
+OPTIMISERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
+    "sgd": lambda eta: optax.sgd(eta),
+    "momentum": lambda eta, mu: optax.sgd(eta, momentum=mu),
+    "nesterov": lambda eta, mu: optax.sgd(eta, momentum=mu, nesterov=True),
+    # The page's constant stands outside the root, optax's inside unless it is told.
+    "rmsprop": lambda eta, rho, epsilon: optax.rmsprop(eta, rho, epsilon, eps_in_sqrt=False),
+    "adam": lambda eta, beta_1, beta_2, epsilon: optax.adam(eta, beta_1, beta_2, epsilon),
+    # The decay is multiplied by the learning rate, on the page and in optax.
+    "adamw": lambda eta, beta_1, beta_2, epsilon, lambda_: optax.adamw(
+        eta, beta_1, beta_2, epsilon, weight_decay=lambda_
+    ),
+}
+
+# --- initialisers: jax.nn's own, and the numbers that it scales ----------------------------------
+
+INITIALISERS: Mapping[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    # `he_normal` cuts the normal numbers off at two deviations; the page does not.
+    "he": (jax.nn.initializers.variance_scaling(2.0, "fan_in", "normal"), jax.random.normal),
+    "xavier": (
+        jax.nn.initializers.glorot_uniform(),
+        lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -1.0, 1.0),
+    ),
+}
+
+NO_LIBRARY: Mapping[str, str] = {
+    "bias": "one addition: a library's is the Reference",
+    "scale": "one multiplication: a library's is the Reference",
+    "bilinear": "no jax library has it; `torch.nn.Bilinear` does",
+    "residual": "a sum with a linear map, which `linear_transposed` holds against one",
+    "positional_encoding": "one addition: a library's is the Reference",
+    "dropout": "libraries draw the mask themselves",
+    "peephole_lstm_cell": "neither jax.nn, optax nor Flax has peepholes",
+    "gaussian_kl": "no jax library has it; `torch.distributions` does",
+}
