@@ -64,6 +64,7 @@ class Used:
     name: str
     verdict: Verdict | None
     passed: bool
+    complete: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,13 @@ class Checked:
 
     @property
     def complete(self) -> bool:
-        """Whether all that was asked was done: neither clock nor memory ended anything."""
+        """Whether all that was asked was done: neither clock nor memory ended anything.
+
+        Of the pages that are used neither.
+        """
         codes = [each.code for each in self.diagnostics]
         codes += [each.judgement.code for each in self.judged if each.judgement]
-        return OUT_OF_BUDGET not in codes
+        return OUT_OF_BUDGET not in codes and all(each.complete for each in self.uses)
 
     def verdict_of(self, gradient: Stated) -> Verdict | None:
         """What was said of the claim that states a gradient."""

@@ -104,7 +104,9 @@ def check_derivation(
         between=tuple(map(_stated, derivation.between.values())),
         contradicted=contradicted,
         strict=strict,
-        uses=tuple(Used(name, page.verdict, page.passed) for name, page in used.items()),
+        uses=tuple(
+            Used(name, page.verdict, page.passed, page.complete) for name, page in used.items()
+        ),
     )
 
 

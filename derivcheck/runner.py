@@ -63,7 +63,7 @@ def outcomes(
     A page whose worker ends or stays silent has an outcome that says so. `KeyboardInterrupt` leaves
     no worker behind.
     """
-    keys = [key(source, task, linked(source)) for source in sources] if cache else []
+    keys = [_key(source, task) for source in sources] if cache else []
     found = [
         cache.get(name, source) if cache else None
         for name, source in zip(keys or [""] * len(sources), sources, strict=True)
@@ -76,11 +76,16 @@ def outcomes(
     with _Pool(min(jobs, len(waiting)), silent_seconds) as pool:
         for place, outcome in pool.judged(waiting, sources, task, progress):
             found[place] = outcome
-            if cache:
+            # A page that has changed meanwhile was perhaps judged as it is now.
+            if cache and keys[place] == _key(sources[place], task):
                 cache.put(keys[place], outcome)
     if cache and waiting:
         cache.prune()
     return [outcome for outcome in found if outcome is not None]
+
+
+def _key(source: Source, task: Task) -> str:
+    return key(source, task, linked(source))
 
 
 @dataclass(eq=False)
@@ -194,13 +199,15 @@ class _Pool:
         worker.place = None
         self._workers.remove(worker)
         status = worker.process.wait()
-        what = f"ended with status {status}"
+        help = "split the page, or look at the claim that takes so much"
         if worker.stuck:
             what = f"said nothing for {self._silent_seconds:g} s and was ended"
         elif status < 0:
             what = f"was ended by {_signal(-status)}"
+        else:
+            what = f"ended with status {status}"
+            help = "if it has printed a traceback, that is a defect of derivcheck: please report it"
         message = f"not decided: the process that judged this page {what}"
-        help = "split the page, or look at the claim that takes so much"
         diagnostic = Diagnostic(Severity.ERROR, OUT_OF_BUDGET, message, Span(0, 0), help=help)
         return Checked(source, (), (diagnostic,), None, task.seed, strict=True)
 

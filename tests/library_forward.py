@@ -79,6 +79,20 @@ def groupnorm(X: Array, gamma: Array, beta: Array, epsilon: Array) -> Array:
     return gamma[:, :, None] * _standardised(X, (2, 3), epsilon) + beta[:, :, None]
 
 
+def channels_normalised(X: Array, gamma: Array, beta: Array, epsilon: Array) -> Array:
+    return gamma[:, None] * _standardised(X, (0, 2), epsilon) + beta[:, None]
+
+
+def instancenorm(X: Array, gamma: Array, beta: Array, epsilon: Array) -> Array:
+    return gamma[:, None] * _standardised(X, 2, epsilon) + beta[:, None]
+
+
+def batchnorm_evaluation(
+    X: Array, gamma: Array, beta: Array, r: Array, v: Array, epsilon: Array
+) -> Array:
+    return gamma * jax.nn.standardize(X, axis=0, mean=r, variance=v, epsilon=epsilon) + beta
+
+
 def rmsnorm(X: Array, gamma: Array, epsilon: Array) -> Array:
     # `standardize` with a mean that is given, and so not taken off.
     square = jnp.mean(jnp.square(X), axis=1, keepdims=True)
@@ -90,52 +104,8 @@ def rmsnorm(X: Array, gamma: Array, epsilon: Array) -> Array:
 # --- windows ------------------------------------------------------------------------------------
 
 
-def _convolved(X: Array, K: Array, stride: int, padding: int, **options: Any) -> Array:
-    places = X.ndim - 2
-    return lax.conv_general_dilated(
-        X, K, (stride,) * places, [(padding, padding)] * places, precision="highest", **options
-    )
-
-
-def conv1d(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
-    return _convolved(X, K, u, p) + b[:, None]
-
-
 def conv1x1(X: Array, K: Array, b: Array) -> Array:
-    return _convolved(X, K[:, :, None, None], 1, 0) + b[:, None, None]
-
-
-def conv2d(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
-    return _convolved(X, K, u, p) + b[:, None, None]
-
-
-def conv2d_dilated(X: Array, K: Array, b: Array, *, p: int, d: int) -> Array:
-    return _convolved(X, K, 1, p, rhs_dilation=(d, d)) + b[:, None, None]
-
-
-def conv2d_depthwise(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
-    Y = _convolved(X, K[:, None], u, p, feature_group_count=X.shape[1])
-    return Y + b[:, None, None]
-
-
-def conv2d_grouped(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
-    # Groups and channels are one axis there.
-    N, G, C, H, W = X.shape
-    F = K.shape[1]
-    joined = K.reshape(G * F, C, *K.shape[3:])
-    Y = _convolved(X.reshape(N, G * C, H, W), joined, u, p, feature_group_count=G)
-    return Y.reshape(N, G, F, *Y.shape[2:]) + b[:, :, None, None]
-
-
-def conv_transpose2d(X: Array, K: Array, b: Array, *, u: int, p: int) -> Array:
-    # `transpose_kernel` flips the places and swaps the channels: the kernel is that of the
-    # convolution whose transpose this is. Padding is then that of the dilated input.
-    R, Q = K.shape[2:]
-    padding = [(R - 1 - p, R - 1 - p), (Q - 1 - p, Q - 1 - p)]
-    numbers = ("NCHW", "OIHW", "NCHW")
-    Y = lax.conv_transpose(
-        X, K, (u, u), padding, dimension_numbers=numbers, transpose_kernel=True, precision="highest"
-    )
+    Y = lax.conv(X, K[:, :, None, None], (1, 1), "VALID", precision="highest")
     return Y + b[:, None, None]
 
 
@@ -206,14 +176,8 @@ FORWARD: Mapping[str, Library] = {
     "linear_transposed": lambda X, W, b: lax.dot_general(X, W, (((1,), (0,)), ((), ()))) + b,
     "embedding": lambda T, E: jnp.take(E, jnp.argmax(T, axis=1), axis=0),
     "flatten": lambda X: lax.collapse(X, 1),
-    # convolution and pooling
-    "conv1d": conv1d,
+    # convolution and pooling; other convolutions are those of `test_convolution_libraries`
     "conv1x1": conv1x1,
-    "conv2d": conv2d,
-    "conv2d_depthwise": conv2d_depthwise,
-    "conv2d_dilated": conv2d_dilated,
-    "conv2d_grouped": conv2d_grouped,
-    "conv_transpose2d": conv_transpose2d,
     "avg_pool2d": avg_pool2d,
     "global_avg_pool": global_avg_pool,
     "max_pool2d": max_pool2d,
@@ -238,7 +202,10 @@ FORWARD: Mapping[str, Library] = {
     "softmax_jacobian": jax.nn.logsumexp,
     # normalisation
     "batchnorm": batchnorm,
+    "batchnorm_channels": channels_normalised,
+    "batchnorm_evaluation": batchnorm_evaluation,
     "groupnorm": groupnorm,
+    "instancenorm": instancenorm,
     "layernorm": layernorm,
     "rmsnorm": rmsnorm,
     # loss
@@ -306,13 +273,18 @@ OPTIMISERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
 
 # --- initialisers: jax.nn's own, and the numbers that it scales ----------------------------------
 
+
+def _uniform(key: Array, shape: tuple[int, int], dtype: Any) -> Array:
+    return jax.random.uniform(key, shape, dtype, -1.0, 1.0)
+
+
+_scaled = jax.nn.initializers.variance_scaling
+# `he_normal` and `glorot_normal` cut the numbers off at two deviations; the pages do not.
 INITIALISERS: Mapping[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
-    # `he_normal` cuts the normal numbers off at two deviations; the page does not.
-    "he": (jax.nn.initializers.variance_scaling(2.0, "fan_in", "normal"), jax.random.normal),
-    "xavier": (
-        jax.nn.initializers.glorot_uniform(),
-        lambda key, shape, dtype: jax.random.uniform(key, shape, dtype, -1.0, 1.0),
-    ),
+    "he": (_scaled(2.0, "fan_in", "normal"), jax.random.normal),
+    "he_uniform": (jax.nn.initializers.he_uniform(), _uniform),
+    "xavier": (jax.nn.initializers.glorot_uniform(), _uniform),
+    "xavier_normal": (_scaled(1.0, "fan_avg", "normal"), jax.random.normal),
 }
 
 NO_LIBRARY: Mapping[str, str] = {
@@ -323,5 +295,6 @@ NO_LIBRARY: Mapping[str, str] = {
     "positional_encoding": "one addition: a library's is the Reference",
     "dropout": "libraries draw the mask themselves",
     "peephole_lstm_cell": "neither jax.nn, optax nor Flax has peepholes",
+    "multiclass_hinge": "optax's has another margin: the largest one, not their sum",
     "gaussian_kl": "no jax library has it; `torch.distributions` does",
 }

@@ -15,7 +15,7 @@ from judged_pages import SOUND, UNREAD
 
 from derivcheck import cache, registry
 from derivcheck.cache import Cache, key
-from derivcheck.checked import OUT_OF_BUDGET, Checked, Judged, Task
+from derivcheck.checked import OUT_OF_BUDGET, Checked, Judged, Task, Used
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.source import Source, Span
 from derivcheck.verdict import Judgement, Verdict
@@ -163,6 +163,7 @@ def out_of_budget() -> tuple[Checked, ...]:
     return (
         replace(SOUND, judged=(first, Judged(second.item, late))),
         replace(UNREAD, diagnostics=(lost,)),
+        replace(SOUND, uses=(Used("softmax", Verdict.UNDECIDED, False, complete=False),)),
     )
 
 

@@ -23,6 +23,7 @@ from library_forward import (
     Inputs,
     Library,
 )
+from test_convolution_libraries import CASES
 
 from derivcheck import load, registry
 from derivcheck.api import LoadedDerivation
@@ -42,7 +43,11 @@ def _in_float64() -> Iterator[None]:
 
 
 def test_every_registered_page_is_held_against_a_library_or_says_why_not() -> None:
-    tables = (library_forward.FORWARD, ON_FLAX, OPTIMISERS, INITIALISERS, MOVING, NO_LIBRARY)
+    convolutions = {page for page, *_ in CASES}
+    tables = (
+        *(library_forward.FORWARD, ON_FLAX, OPTIMISERS, INITIALISERS, MOVING, convolutions),
+        NO_LIBRARY,
+    )
     named = [name for table in tables for name in table]
     assert set(library_forward.FORWARD) & set(ON_FLAX) == SCORED_IN_SINGLE
     assert sorted(set(named)) == list(registry.names())

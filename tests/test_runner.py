@@ -100,6 +100,27 @@ def test_what_is_cached_is_not_judged_again(
     assert all(each.cached for each in again)
 
 
+def test_what_a_used_page_says_is_part_of_the_key(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "outcomes")
+    page = Source(str(tmp_path / "page.md"), "As in [other](other.md): $2 + 2 = 4$")
+    (tmp_path / "other.md").write_text("$1 = 1$")
+    judged([page], cache=cache)
+    assert judged([page], cache=cache)[0].cached
+    (tmp_path / "other.md").write_text("$2 = 2$")
+    assert not judged([page], cache=cache)[0].cached
+
+
+def test_a_page_that_changes_while_it_is_judged_is_not_kept(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "outcomes")
+    page = Source(str(tmp_path / "page.md"), "As in [other](other.md): $2 + 2 = 4$")
+
+    def change(*_: object) -> None:
+        (tmp_path / "other.md").write_text("$1 = 1$")
+
+    judged([page], cache=cache, progress=change)
+    assert not cache.directory.exists()
+
+
 # --- what a page does to its worker -------------------------------------------------------------
 
 
