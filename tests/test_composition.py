@@ -242,6 +242,23 @@ def test_a_domain_that_turns_out_to_be_of_a_defined_array_gives_no_theorem(tmp_p
     assert all(not each.judgement.rests_on for each in found.judged if each.judgement)
 
 
+@pytest.mark.parametrize(
+    "cotangent",
+    [
+        r"cotangent $\bar{Y} \in \mathbb{R}_{>0}^{S \times K}$",
+        r"cotangent $\bar{Y} \in \mathbb{R}^{S \times K}$, where $\sum_k \bar{Y}_{sk} = 0$",
+    ],
+)
+def test_a_page_that_supposes_something_of_its_cotangent_gives_no_theorem(tmp_path, cotangent):
+    """What it says of the gradient holds for some cotangents only, and here it may be any."""
+    special = SQUARES.replace(
+        "cotangent\n  $\\bar{Y}_{sk} := \\partial L / \\partial Y_{sk}$", f"incoming {cotangent}"
+    )
+    assert special != SQUARES
+    found = checked(tmp_path, USER, squares=special)
+    assert all(not each.judgement.rests_on for each in found.judged if each.judgement)
+
+
 def test_names_and_letters_are_not_captured(tmp_path):
     """The used page's μ and its letters are its own, even where this page has the same."""
     centred = r"""# Centred rows

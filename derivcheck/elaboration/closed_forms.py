@@ -55,6 +55,8 @@ def closed_forms(
         if link is None or not link.readings or link.relation != "=":
             continue
         reading = link.readings[0]
+        if any(each not in context.hypotheses for each in reading.context.hypotheses):
+            continue  # it is claimed under a condition of its own
         match reading.left:
             case Derivative(Entry(loss, ()), Entry(variable, subscripts)) if loss in losses and (
                 variable in inputs or (loss, variable) in names

@@ -98,6 +98,8 @@ class Instance:
         use = self.use
         places = self._places()
         incoming = self.page.cotangents.get(output)
+        if incoming is not None and is_restricted(incoming):
+            return (), ()
         every = tuple(range(use.leading))
         if incoming is not None:
             places[incoming] = (cotangent, every)

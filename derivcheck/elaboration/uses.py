@@ -26,6 +26,7 @@ from derivcheck.expression import (
     Tensor,
     Use,
     parameters,
+    tensors,
     walk,
 )
 from derivcheck.source import Span
@@ -289,6 +290,14 @@ def _usable(used: Derivation, span: Span) -> None:
             f"a page with {len(used.outputs)} outputs ({used.name})", span, "use a page with one"
         )
     known = used.context.definitions
+    for hypothesis in used.context.hypotheses:
+        supposed = (*tensors(hypothesis.left), *tensors(hypothesis.right))
+        if any(tensor not in known and tensor not in used.inputs for tensor in supposed):
+            raise unsupported(
+                f"a page that supposes something of its cotangents ({used.name})",
+                span,
+                "write its formulas out",
+            )
     for tensor, definition in known.items():
         if definition.recurs_along is not None:
             raise unsupported(f"a page with a recurrence ({used.name})", span, "write it out")
@@ -308,6 +317,8 @@ def _parameters(used: Derivation) -> set[Parameter]:
     """Every symbolic integer that the output and the gradients of a page depend on."""
     bodies = [definition.body for definition in used.context.definitions.values()]
     bodies.extend(form.body for form in used.gradients.values())
+    for hypothesis in used.context.hypotheses:
+        bodies.extend((hypothesis.left, hypothesis.right))
     bodies.extend(Entry(tensor, ()) for tensor in (*used.inputs, *used.context.definitions))
     return {parameter for body in bodies for parameter in parameters(body)}
 
