@@ -89,9 +89,9 @@ CODE: dict[str, tuple[Expression, str]] = {
     ),
     "two variables compared": (
         multiply(Positive(subtract(power(v, 2), v)), v),
-        "np.where(v**2 > v, v, 0)",
+        "v * (v**2 > v)",
     ),
-    "a negative one": (multiply(Positive(negate(v)), v), "np.where(v < 0, v, 0)"),
+    "a negative one": (multiply(Positive(negate(v)), v), "v * (v < 0)"),
     "e^x - 1": (subtract(exp(v), ONE), "np.expm1(v)"),
     "1 - e^x": (subtract(ONE, exp(v)), "-np.expm1(v)"),
     "2 - e^x": (subtract(rational(2), exp(v)), "2 - np.exp(v)"),
@@ -135,7 +135,7 @@ def test_code(name: str) -> None:
 def test_equality_of_what_is_neither_above_nor_below() -> None:
     body = multiply(without(Positive(subtract(a, w))), without(Positive(negate(subtract(a, w)))), a)
     text = load(lower(single(body, ROW, COLUMN)), "numpy").source
-    assert "    Y = np.where(A == w, A, 0)" in text
+    assert "    Y = A * (A == w)" in text
     check(body, ROW, COLUMN)
 
 
@@ -165,6 +165,18 @@ def test_choices_stay_in_single_precision(name: str, backend: Backend) -> None:
     with jax.enable_x64(True):
         (found,), _ = compiled.forward(square, square, row, row, p=0)
     assert np.asarray(found).dtype == np.float32
+
+
+def test_what_may_overflow_is_chosen_and_not_multiplied_by_a_mask() -> None:
+    assert line_of(multiply(above(0), exp(v))) == "Y = np.where(v > 0, np.exp(np.maximum(v, 0)), 0)"
+    e = Definition(Tensor("e", V.extents), (SECOND,), power(at(V, SECOND), -1))
+    body = multiply(above(0), at(e.tensor, ROW))
+    assert line_of(body, e) == "Y = np.where(v > 0, e, 0)"
+    forward = load(lower(single(body, ROW, definitions=(e,))), "numpy").forward
+    square, row = np.zeros((2, 2)), np.array([0.0, 2.0])
+    with np.errstate(divide="ignore"):
+        (found,), _ = forward(square, square, row, row, p=0)
+    np.testing.assert_array_equal(found, [0, 0.5])
 
 
 def test_one_mask_serves_both_directions() -> None:

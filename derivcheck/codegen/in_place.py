@@ -175,6 +175,8 @@ def _chain(array: Array, spare: Collection[str]) -> _Chain | None:
         case Call(axes, function, (first, *rest)) if function in _ELEMENTWISE:
             if all(map(is_number, rest)):
                 return _after(array, first, replace(array, arguments=(_hole(axes), *rest)), spare)
+        case Where(axes, mask, value, _, True):
+            return _after(array, value, Ratio(axes, _ONE, (_hole(axes), mask), ()), spare)
         case Softmax(axes, _, _, operand):
             return _after(array, operand, replace(array, operand=_hole(axes)), spare)
         case _:

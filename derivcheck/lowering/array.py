@@ -82,12 +82,17 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """`value` where the mask holds, else `otherwise` (None is −∞)."""
+    """`value` where the mask holds, else `otherwise` (None is −∞).
+
+    `product` says that `otherwise` is 0 and `value` finite wherever arguments are: then their
+    product with the mask is the same.
+    """
 
     axes: Axes
     mask: Array
     value: Array
     otherwise: Array | None
+    product: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,9 +319,9 @@ def replace_operands(array: Array, new: Callable[[Array], Array]) -> Array:
             return Every(axes, tuple(map(new, parts)))
         case Stack(axes, axis, parts):
             return Stack(axes, axis, tuple(map(new, parts)))
-        case Where(axes, mask, value, otherwise):
+        case Where(axes, mask, value, otherwise, product):
             other = None if otherwise is None else new(otherwise)
-            return Where(axes, new(mask), new(value), other)
+            return Where(axes, new(mask), new(value), other, product)
         case Total(axes, terms):
             return Total(axes, tuple((sign, new(term)) for sign, term in terms))
         case Ratio(axes, coefficient, numerators, denominators):

@@ -292,15 +292,21 @@ def compare(scope: Axes, relation: str, left: Array, right: Array) -> Array:
     return Compare(joined(scope, left.axes, right.axes), relation, left, right)
 
 
-def where(scope: Axes, mask: Array, value: Array, otherwise: Array | None) -> Array:
-    """A choice by a mask that is not itself negated; −∞ where there is no other value."""
+def where(
+    scope: Axes, mask: Array, value: Array, otherwise: Array | None, *, finite: bool = False
+) -> Array:
+    """A choice by a mask that is not itself negated; −∞ where there is no other value.
+
+    `finite` says that the value is finite also where the mask does not hold.
+    """
     if isinstance(mask, Not) and otherwise is not None:
         mask, value, otherwise = mask.operand, otherwise, value
     sides = (value,) if otherwise is None else (value, otherwise)
     if all(map(is_number, sides)):
         value = cast(value)  # two Python numbers would make an array of the default type
     axes = joined(scope, mask.axes, *(side.axes for side in sides))
-    return Where(axes, mask, value, otherwise)
+    product = finite and otherwise == constant(0) and not is_number(value)
+    return Where(axes, mask, value, otherwise, product)
 
 
 def guarded(scope: Axes, argument: Array, under: Array) -> Array:

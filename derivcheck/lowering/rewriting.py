@@ -97,6 +97,8 @@ def is_finite(expression: Expression, finite_entry: Mapping[str, bool] | None = 
             return all(is_finite(part, finite_entry) for part in parts)
         case Sum(_, body) | Product(_, body):
             return is_finite(body, finite_entry)
+        case Power(Count(value), Rational()) if surely_nonnegative(value - 1):
+            return True
         case Power(base, Rational(exponent)):
             whole = exponent.denominator == 1 and exponent >= 0
             return whole and is_finite(base, finite_entry)

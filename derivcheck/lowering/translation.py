@@ -279,7 +279,8 @@ class Translation:
             value = self._multiply(rest, scope, below) if rest else building.constant(1)
             if is_number(value):
                 return building.multiply(scope, [building.cast(mask), value])
-            return building.where(scope, mask, value, _ZERO)
+            finite = all(is_finite(factor, self.finite) for factor in rest)
+            return building.where(scope, mask, value, _ZERO, finite=finite)
         rest, quotients = self._softmaxes(rest, scope, under)
         above: list[Array] = [*quotients]
         below_: list[Array] = []
@@ -401,7 +402,7 @@ class Translation:
             covers = set(mask.axes) <= set(free_indices(factor))
             if covers and all(finite[:position] + finite[position + 1 :]):
                 guarded = self.array(factor, scope, below)
-                guarded = building.where(scope, mask, guarded, _ZERO)
+                guarded = building.where(scope, mask, guarded, _ZERO, finite=finite[position])
                 others = [*rest[:position], *rest[position + 1 :]]
                 arrays = [guarded, *(self.array(other, scope, under) for other in others)]
                 return self._summed(scope, arrays, over)
