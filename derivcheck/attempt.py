@@ -30,6 +30,9 @@ from derivcheck.normal_form.atoms import (
 from derivcheck.normal_form.digits import Digits, digits_of
 from derivcheck.normal_form.facts import Inequality, inequality
 
+_PLACES = 2
+"""At how many places a recurrence is unfolded, entries all over the axis counting for as many."""
+
 
 def attempted_twice(reading: Reading, off_kinks: bool, steps: int) -> tuple[Attempt, int]:
     """The attempt that closed, or the first one; and the steps of the longer one."""
@@ -73,7 +76,7 @@ def attempted(
 class Attempt:
     """`closed` says that the difference vanished; else `fault` or what is left of it says why not.
 
-    `unfolded` are the tensors that were replaced by their definitions.
+    `unfolded` are the tensors that were replaced by their definitions, with how often.
     """
 
     session: Normaliser
@@ -85,7 +88,7 @@ class Attempt:
     """What did not vanish with everything unfolded; `difference` is the shortest form before."""
     fault: str = ""
     unused: list[str] = field(default_factory=list[str])
-    unfolded: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
+    unfolded: dict[Tensor, int] = field(default_factory=dict[Tensor, int])
 
     def unused_hypothesis(self) -> str:
         """Which declared hypothesis could not be turned into a rewriting rule."""
@@ -115,7 +118,8 @@ class Attempt:
             if tensor is None:
                 return
             tensor, session.only = self._topmost(tensor, current)
-            self.unfolded[tensor] = None
+            places = 1 if session.only is not None else _PLACES
+            self.unfolded[tensor] = self.unfolded.get(tensor, 0) + places
             current = session.settled(session.rewrite(current, {}, tensor))
             session.only = None
         self.closed = True
@@ -159,8 +163,9 @@ class Attempt:
         return max(candidates, key=lambda tensor: order[tensor], default=None)
 
     def _may_unfold(self, tensor: Tensor) -> bool:
-        """A recurrence is unfolded once: its entries come back one step further."""
-        return tensor not in self.reading.context.recurrent or tensor not in self.unfolded
+        """A recurrence is unfolded at few places: its entries come back one step further."""
+        recurs = tensor in self.reading.context.recurrent
+        return not recurs or self.unfolded.get(tensor, 0) < _PLACES
 
     def _topmost(
         self, tensor: Tensor, form: NormalForm

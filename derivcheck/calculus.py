@@ -104,6 +104,9 @@ def derivative(expression: Expression, variable: Entry, context: Context) -> Exp
     context knows, anything else over a fixed number of steps. Raises `UnknownFunction`.
     """
     if isinstance(expression, Entry) and not expression.subscripts:
+        adjoint = context.adjoints.get((expression.tensor, variable.tensor))
+        if adjoint is not None:
+            return Entry(adjoint, variable.subscripts)
         through = _recurrences_between(expression.tensor, variable.tensor, context)
         if through:
             return _by_adjoints(expression.tensor, variable, through, context)

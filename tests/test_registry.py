@@ -85,6 +85,7 @@ NAMES = (
     "residual",
     "rmsnorm",
     "rmsprop",
+    "rnn",
     "rnn_cell",
     "scale",
     "selu",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from derivcheck.codegen import support
+from derivcheck.codegen import loops, support
 from derivcheck.codegen.in_place import Step, steps
 from derivcheck.codegen.integers import affine, formula
 from derivcheck.codegen.printing import Backend, Printer
@@ -29,6 +30,8 @@ from derivcheck.lowering import Assignment, Extent, FormulaProgram, Program, Rou
 from derivcheck.lowering.array import (
     Arrange,
     Array,
+    Loop,
+    Recur,
     Variable,
     is_number,
     operands,
@@ -197,12 +200,27 @@ class _Writer:
                 names.adopt(item.name, item.value)
             else:
                 names.unique(item.name)
+        left: dict[Loop, list[str]] = {}
+        for item in routine.body:
+            if isinstance(item.value, Recur):
+                left.setdefault(item.value.loop, []).append(item.name)
         for item, written in self._steps(routine, results):
+            if isinstance(item.value, Recur):
+                loop = item.value.loop
+                wanted = left.pop(loop, None)
+                if wanted is not None:
+                    for name, value in loops.values(loop):
+                        names.adopt(name, value)
+                    split = partial(self._split, names)
+                    if lines and self.printer.backend == "jax":
+                        lines.append("")
+                    lines += loops.lines(loop, wanted, self.shapes, self.printer, split)
+                continue
             comment = f"{INDENT}# {plain(item.formula)}"
             if item.formula and fits(comment):
                 lines.append(comment)
             for step in written:
-                lines += self._split(step, names)
+                lines += self._split(names, self.printer, step)
         used = _words(lines)
         heading = list(self._extents(routine, used))
         if "dtype" in used:
@@ -220,17 +238,17 @@ class _Writer:
         least = min(2, max(ranks, default=0)) or 1
         return steps(routine.body, results, least)
 
-    def _split(self, step: Step, names: Names) -> Iterator[str]:
+    def _split(self, names: Names, printer: Printer, step: Step) -> Iterator[str]:
         """The lines of a step, operands that make it too long on lines of their own before it."""
         while True:
-            operator, code = self.printer.written(step)
+            operator, code = printer.written(step)
             lines = assignment(step.target, code, operator)
             part = None if all(map(fits, lines)) else self._longest(step.value)
             if part is None:
                 yield from lines
                 return
             chosen = names.value(part)
-            yield from self._split(Step(chosen, part), names)
+            yield from self._split(names, printer, Step(chosen, part))
             value = _replaced(step.value, part, Variable(part.axes, chosen))
             step = replace(step, value=value)
 

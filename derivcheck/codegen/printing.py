@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
@@ -37,8 +37,10 @@ from derivcheck.lowering.array import (
     Fold,
     Lattice,
     Not,
+    Part,
     Raised,
     Ratio,
+    Recur,
     Reduce,
     Reshape,
     Size,
@@ -68,10 +70,12 @@ _HELPED = {
 
 @dataclass
 class Printer:
-    """Prints arrays for one backend."""
+    """Prints arrays for one backend; `spelling` is how variables are written that are not called
+    by their names."""
 
     backend: Backend
     numbers: Mapping[Parameter, str]
+    spelling: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def np(self) -> str:
@@ -88,6 +92,10 @@ class Printer:
             case Size(_, value):
                 return self.size(value)
             case Variable(_, name):
+                return Code(self.spelling.get(name, name))
+            case Part():
+                return self._part(array)
+            case Recur(_, name):
                 return Code(name)
             case Lattice(axes, value):
                 return affine(value, self.numbers, lambda index: self._range(index, axes))
@@ -143,6 +151,25 @@ class Printer:
                 shape = [self.size(index.extent).text for index in axes]
                 # No `call`: a long chain of methods is better cut than broken at its last brackets.
                 return Code(f"{self.code(operand).at(ATOM)}.reshape({', '.join(shape)})")
+
+    def _part(self, part: Part) -> Code:
+        """A slice, with its ends as short as they can be written."""
+        places: list[str] = []
+        axes = zip(part.letters, part.source.axes, part.starts, strict=True)
+        for letter, whole, start in axes:
+            if letter is None:
+                left = (start - whole.extent).constant
+                places.append(str(left) if left is not None else self.size(start).text)
+                continue
+            left = (start + letter.extent - whole.extent).constant
+            end = str(left) if left else ""
+            if left is None:
+                end = self.size(start + letter.extent).text
+            places.append(f"{self.size(start).text if start.terms else ''}:{end}")
+        while places and places[-1] == ":":
+            places.pop()
+        source = self.code(part.source)
+        return source.followed(f"[{', '.join(places)}]") if places else source
 
     def aligned(self, array: Array, target: Axes) -> Code:
         """The array so that it broadcasts against one with the axes `target`."""

@@ -1,7 +1,7 @@
 """Closed forms to array programs: `forward` and `pullback` of a derivation."""
 
+from derivcheck.lowering.extents import Extent
 from derivcheck.lowering.program import (
-    Extent,
     FormulaProgram,
     Program,
     Routine,

@@ -233,8 +233,75 @@ class Arrange:
     operand: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A box of the source: as many places of an axis as the index there has, from its start; one
+    place alone where no index stands."""
+
+    axes: Axes
+    source: Variable
+    starts: tuple[Affine, ...]
+    letters: tuple[Index | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A name for the entries of an array at the number of a step and `place` more on its first
+    axis; `carried` if another step has computed them."""
+
+    name: str
+    array: str
+    place: int
+    carried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one step computes: a slice, with the line of the page, or a value in between."""
+
+    name: str
+    value: Array
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """An array that a loop computes: its shape, where a step writes, and what stands at `first`
+    from the start (None is 0), which is None for an array that starts from nothing."""
+
+    name: str
+    extents: tuple[Affine, ...]
+    place: int
+    first: Affine | None
+    start: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`count` steps one after the other, from the last one backwards if so said."""
+
+    letter: str
+    count: Affine
+    backwards: bool
+    filled: tuple[Filled, ...]
+    slices: tuple[Slice, ...]
+    steps: tuple[Taken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recur:
+    """One of the arrays of a loop; `reads` are the arrays outside that the loop needs."""
+
+    axes: Axes
+    name: str
+    loop: Loop
+    reads: tuple[Array, ...]
+
+
 Array: TypeAlias = (
     Constant
+    | Part
+    | Recur
     | Size
     | Variable
     | Lattice
@@ -288,8 +355,10 @@ def operands(array: Array) -> tuple[Array, ...]:
             return arguments
         case Take(_, source, subscripts):
             return (source, *subscripts)
-        case Unfold(_, source):
+        case Unfold(_, source) | Part(_, source):
             return (source,)
+        case Recur(_, _, _, reads):
+            return reads
 
 
 def replace_operands(array: Array, new: Callable[[Array], Array]) -> Array:
@@ -333,7 +402,7 @@ def replace_operands(array: Array, new: Callable[[Array], Array]) -> Array:
             return Call(axes, function, tuple(map(new, arguments)))
         case Take(axes, source, subscripts):
             return Take(axes, source, tuple(map(new, subscripts)))
-        case Unfold():
+        case Unfold() | Part() | Recur():
             return array
 
 
@@ -371,6 +440,15 @@ def sizes(array: Array) -> Iterator[Affine]:
                 yield from (window.stride, window.dilation, window.padding)
         case Reshape(axes, _):
             yield from (axis.extent for axis in axes)
+        case Part(_, source, starts, letters):
+            for letter, whole, start in zip(letters, source.axes, starts, strict=True):
+                yield start
+                if letter is not None and (whole.extent - start - letter.extent).constant is None:
+                    yield start + letter.extent
+        case Recur(_, _, loop, _):
+            yield loop.count
+            for filled in loop.filled:
+                yield from filled.extents
         case Arrange(axes, operand):
             if set(axes) != set(operand.axes):
                 yield from (axis.extent for axis in axes)

@@ -333,6 +333,14 @@ def oriented(array: Array, axes: Axes) -> Array:
     return turned if turned.axes == axes else Arrange(axes, turned)
 
 
+def straightened(array: Array, axes: Axes) -> Array:
+    """The array, and what it is computed from elementwise, with the axes in this order."""
+    turned = _turned(array, axes)
+    if isinstance(turned, Total | Ratio | Raised | Call | Where | Cast):
+        return replace_operands(turned, lambda part: straightened(part, axes))
+    return turned
+
+
 def _turned(array: Array, axes: Axes) -> Array:
     own = tuple(index for index in axes if index in array.axes)
     if own == array.axes:

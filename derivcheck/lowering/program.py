@@ -7,7 +7,7 @@ pullback uses become residuals.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from derivcheck.derivation import ClosedForm, Derivation
@@ -19,19 +19,21 @@ from derivcheck.expression import (
     Index,
     Parameter,
     Tensor,
+    circle,
     composed,
     digits,
     free_indices,
+    fresh,
     multiply,
-    parameters,
     rebuild,
     tensors,
 )
-from derivcheck.lowering import sharing
+from derivcheck.lowering import recurring, sharing
 from derivcheck.lowering.array import (
     Arrange,
     Array,
     Call,
+    Loop,
     Reshape,
     Softmax,
     Variable,
@@ -40,6 +42,7 @@ from derivcheck.lowering.array import (
     replace_operands,
 )
 from derivcheck.lowering.array import walk as walk_array
+from derivcheck.lowering.extents import Extent, extents_of, numbers_of
 from derivcheck.lowering.naming import Names
 from derivcheck.lowering.rewriting import is_finite, simplify
 from derivcheck.lowering.sharing import Assignment, Emission, repeated
@@ -47,18 +50,6 @@ from derivcheck.lowering.stable import Stabiliser
 from derivcheck.lowering.translation import LoweringError, Translation
 from derivcheck.lowering.windows import Declared
 from derivcheck.notation import identifier, text
-
-
-@dataclass(frozen=True)
-class Extent:
-    """An integer that a routine needs: (an axis of an argument − rest) / slope, or a formula."""
-
-    parameter: Parameter
-    argument: str | None
-    axis: int
-    formula: Expression | None = None
-    slope: Affine = Affine.of(1)  # noqa: RUF009
-    rest: Affine = Affine()  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -150,7 +141,7 @@ def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> Formul
     arguments.extend(tensor for tensor in tensors(body) if tensor not in ordered)
     names = Names()
     variables = {tensor: names.symbol(tensor.name) for tensor in arguments}
-    numbers = _numbers(derivation, names)
+    numbers = numbers_of(derivation, names)
     stable = Stabiliser({}).rewrite(body)
     array = _arranged(
         Translation(variables, sizes=_declared(derivation)), stable, subscripts, closed_form.indices
@@ -160,7 +151,7 @@ def lower_closed_form(closed_form: ClosedForm, derivation: Derivation) -> Formul
     emission.emit(Assignment(result, array, closed_form.variable))
     shapes = {variables[tensor]: tensor.extents for tensor in arguments}
     needed = needed_parameters(assignment.value for assignment in emission.body)
-    extents, missing = _extents(needed, list(shapes.items()), derivation)
+    extents, missing = extents_of(needed, list(shapes.items()), derivation)
     statics = tuple(p for p in derivation.statics if p in needed)
     routine = Routine(
         tuple(variables.values()),
@@ -178,18 +169,21 @@ class _Assembly:
     def __init__(self, derivation: Derivation, differentiated: Sequence[Tensor]) -> None:
         self.derivation = derivation
         self.differentiated = differentiated
-        self.definitions = derivation.context.definitions
+        self.recursive = derivation.context.recursive
+        self.definitions = recurring.apart(derivation.context.definitions, self.recursive)
+        self.loops: dict[Tensor, Loop] = {}
         self.stabiliser = Stabiliser(self.definitions)
         self.names = Names()
         self.variables: dict[Tensor, str] = {}
         for tensor in derivation.inputs:
             self.variables[tensor] = self.names.symbol(tensor.name)
-        self.numbers = _numbers(derivation, self.names)
+        self.numbers = numbers_of(derivation, self.names)
         for tensor in (*self.definitions, *derivation.cotangents.values()):
             if tensor not in self.variables:
                 self.variables[tensor] = self.names.symbol(tensor.name)
         self.of_name = {name: tensor for tensor, name in self.variables.items()}
         self.cotangents = self._cotangents()
+        self.letter = self.names.unique("t") if self.recursive else ""
         self.arrays: dict[Tensor, Array] = {}
         self.open: list[Tensor] = []
         finite = {tensor.name: False for tensor in self.definitions}
@@ -264,7 +258,7 @@ class _Assembly:
         residuals = [name for name in (*inputs, *produced) if name in used]
         needed = needed_parameters(a.value for a in pullback)
         sources = [(name, shapes[name]) for name in (*residuals, *cotangents)]
-        extents, free = _extents(needed, sources, derivation)
+        extents, free = extents_of(needed, sources, derivation)
         for tensor in derivation.inputs:
             # An input whose shape alone is needed is kept whole: a reference costs nothing.
             determined = {atom for extent in tensor.extents for atom in extent.atoms()}
@@ -272,7 +266,7 @@ class _Assembly:
             if name not in residuals and any(p in determined for p in free):
                 residuals.append(name)
                 sources.append((name, tensor.extents))
-                extents, free = _extents(needed, sources, derivation)
+                extents, free = extents_of(needed, sources, derivation)
         statics = derivation.statics
         back = Routine(
             (*residuals, *cotangents),
@@ -282,7 +276,7 @@ class _Assembly:
             tuple(gradient.name for gradient in gradients),
         )
         sources = [(name, shapes[name]) for name in inputs]
-        extents, free = _extents(needed_parameters(a.value for a in forward), sources, derivation)
+        extents, free = extents_of(needed_parameters(a.value for a in forward), sources, derivation)
         outputs = tuple(self.variables[t] for t in derivation.outputs)
         ahead = Routine(inputs, (*statics, *free), tuple(extents), tuple(forward), outputs)
         return Program(
@@ -335,6 +329,8 @@ class _Assembly:
                 self._require(self.of_name[node.name], order)
 
     def _array(self, tensor: Tensor) -> Array:
+        if tensor in self.recursive:
+            return self._recurring(tensor)
         if tensor not in self.arrays:
             definition = self.definitions[tensor]
             subscripts, body = composed(definition.indices, definition.body)
@@ -349,6 +345,31 @@ class _Assembly:
                 self.translation, self._closed(body), subscripts, definition.indices
             )
         return self.arrays[tensor]
+
+    def _recurring(self, tensor: Tensor) -> Array:
+        if tensor not in self.loops:
+            loop = recurring.loop_of(
+                tensor,
+                self.definitions,
+                self.variables,
+                self.letter,
+                self.names.unique,
+                self.names.value,
+                self._step,
+            )
+            for member in circle(self.definitions, tensor):
+                self.loops[member] = loop
+        axes = tuple(map(fresh, self.definitions[tensor].indices))
+        return recurring.array(self.variables[tensor], axes, self.loops[tensor])
+
+    def _step(
+        self, value: Expression, axes: tuple[Index, ...], slices: Mapping[Tensor, str]
+    ) -> Array:
+        translation = replace(self.translation, names={**self.variables, **slices})
+        subscripts = tuple(map(Affine.of, axes))
+        return _arranged(
+            translation, self.stabiliser.rewrite(simplify(self._closed(value))), subscripts, axes
+        )
 
     def _root(self, tensor: Tensor) -> Assignment:
         definition = self.definitions[tensor]
@@ -422,66 +443,3 @@ def _reuse_logarithms(
 
 def _declared(derivation: Derivation) -> Declared:
     return Declared(frozenset(derivation.extents), derivation.statics)
-
-
-def _numbers(derivation: Derivation, names: Names) -> dict[Parameter, str]:
-    """A name for every integer of the page, statics first."""
-    found: dict[Parameter, None] = dict.fromkeys(derivation.statics)
-    for tensor in (*derivation.inputs, *derivation.context.definitions):
-        for extent in tensor.extents:
-            found.update(dict.fromkeys(a for a in extent.atoms() if isinstance(a, Parameter)))
-    bodies = [definition.body for definition in derivation.context.definitions.values()]
-    bodies.extend(closed.body for closed in derivation.gradients.values())
-    for body in (*bodies, *derivation.extents.values()):
-        found.update(dict.fromkeys(parameters(body)))
-    return {parameter: names.symbol(parameter.name, "_size") for parameter in found}
-
-
-def _extents(
-    needed: Iterable[Parameter],
-    sources: Sequence[tuple[str, tuple[Affine, ...]]],
-    derivation: Derivation,
-) -> tuple[list[Extent], list[Parameter]]:
-    """Where each integer comes from, in an order in which it can be computed; and what is left."""
-    found: dict[Parameter, Extent] = {}
-    missing: list[Parameter] = []
-    given = set(derivation.statics)
-
-    def determined(parameter: Parameter, pending: frozenset[Parameter]) -> bool:
-        """Whether the integer is known or can be computed, without those whose turn it is."""
-        if parameter in found or parameter in given:
-            return True
-        if parameter in pending:
-            return False
-        for name, extents in sources:
-            for axis, extent in enumerate(extents):
-                if extent.atom == parameter:
-                    found[parameter] = Extent(parameter, name, axis)
-                    return True
-        pending = pending | {parameter}
-        if parameter in derivation.extents:
-            formula = derivation.extents[parameter]
-            for other in parameters(formula):
-                visit(other, pending)
-            found[parameter] = Extent(parameter, None, 0, formula)
-            return True
-        for name, extents in sources:
-            for axis, extent in enumerate(extents):
-                slope = extent.coefficient(parameter)
-                rest = extent - Affine.of(parameter) * slope
-                atoms = (*rest.atoms(), *slope.atoms())
-                if slope.terms and all(
-                    isinstance(other, Parameter) and determined(other, pending) for other in atoms
-                ):
-                    found[parameter] = Extent(parameter, name, axis, None, slope, rest)
-                    return True
-        return False
-
-    def visit(parameter: Parameter, pending: frozenset[Parameter] = frozenset()) -> None:
-        if not determined(parameter, pending):
-            missing.append(parameter)
-            given.add(parameter)
-
-    for parameter in needed:
-        visit(parameter)
-    return list(found.values()), missing

@@ -18,6 +18,7 @@ from derivcheck.lowering.array import (
     Key,
     Lattice,
     Not,
+    Part,
     Raised,
     Reduce,
     Size,
@@ -143,7 +144,7 @@ class Emission:
 
 
 def _can_be_named(array: Array) -> bool:
-    if isinstance(array, Constant | Size | Variable | Lattice | Unfold | Not):
+    if isinstance(array, Constant | Size | Variable | Lattice | Part | Unfold | Not):
         return False
     if isinstance(array, Arrange | Cast) and not is_expensive(operands(array)[0]):
         return _can_be_named(operands(array)[0]) and not is_number(operands(array)[0])

@@ -64,6 +64,7 @@ from derivcheck.lowering.windows import (
     axis_of,
     is_plain,
     opened,
+    part_of,
     ranges_of,
     split_axes,
     window_of,
@@ -180,6 +181,10 @@ class Translation:
         if is_plain(apart):
             axes = tuple(subscript.index for subscript in apart.subscripts if subscript.index)
             return self._source(entry, apart, axes)
+        if apart.tensor.rank == entry.tensor.rank and (
+            part := part_of(entry, self.names[entry.tensor])
+        ):
+            return part
         windows = self._windows(entry)
         if windows is not None:
             return windows[1]

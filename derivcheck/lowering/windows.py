@@ -23,7 +23,7 @@ from derivcheck.expression import (
     walk,
     within,
 )
-from derivcheck.lowering.array import Axes, Window
+from derivcheck.lowering.array import Axes, Part, Variable, Window
 from derivcheck.lowering.bounds import surely_nonnegative, surely_positive
 from derivcheck.lowering.rewriting import factors_of
 
@@ -89,6 +89,27 @@ def is_plain(entry: Entry) -> bool:
         letter is not None and letter.extent == extent
         for letter, extent in zip(letters, entry.tensor.extents, strict=True)
     )
+
+
+def part_of(entry: Entry, name: str) -> Part | None:
+    """Entries one after the other, all of them on their axes, as a part of the array's."""
+    letters: list[Index | None] = []
+    starts: list[Affine] = []
+    for subscript, extent in zip(entry.subscripts, entry.tensor.extents, strict=True):
+        inside = list(subscript.indices())
+        letter = inside[0] if len(inside) == 1 else None
+        start = subscript - letter if letter is not None else subscript
+        if any(True for _ in start.indices()) or not (
+            surely_nonnegative(start) and surely_nonnegative(extent - subscript - 1)
+        ):
+            return None
+        letters.append(letter)
+        starts.append(start)
+    axes = tuple(letter for letter in letters if letter is not None)
+    if len(set(axes)) < len(axes):
+        return None
+    labels = tuple(axis_of(entry.tensor, n) for n in range(entry.tensor.rank))
+    return Part(axes, Variable(labels, name), tuple(starts), tuple(letters))
 
 
 def split_axes(entry: Entry) -> Entry:
