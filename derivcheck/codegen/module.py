@@ -212,7 +212,7 @@ class _Writer:
                     for name, value in loops.values(loop):
                         names.adopt(name, value)
                     split = partial(self._split, names)
-                    if lines and self.printer.backend == "jax":
+                    if self.printer.backend == "jax":
                         lines.append("")
                     lines += loops.lines(loop, wanted, self.shapes, self.printer, split)
                 continue

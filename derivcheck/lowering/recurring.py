@@ -203,7 +203,7 @@ def _sliced(
     """The step without its letter: entries at places of this step become arrays of their own."""
 
     def visit(node: Expression) -> Expression:
-        if isinstance(node, Entry) and letter in node.subscripts[0].atoms():
+        if isinstance(node, Entry) and any(letter in s.atoms() for s in node.subscripts[:1]):
             place = (node.subscripts[0] - letter).constant
             if place is None or not _stays(place, count, node.tensor):
                 raise LoweringError(f"{node.tensor.name} is not taken step by step")
