@@ -47,7 +47,8 @@ def test_modules_are_left_alone_by_the_formatter(tmp_path: Path) -> None:
 # A coupled recurrence: base cases from an input and from 0, an array that the step writes and
 # nobody else reads, a last state as an output.
 COUPLED = r"""
-- $x \in \mathbb{R}^{T \times S}$, $z \in \mathbb{R}^S$ and $w, u \in \mathbb{R}$, for $t = 1, \dots, T$
+- $x \in \mathbb{R}^{T \times S}$ and $z \in \mathbb{R}^S$, for $t = 1, \dots, T$
+- $w, u \in \mathbb{R}$
 - outputs $y \in \mathbb{R}^{T \times S}$ and $n \in \mathbb{R}^S$
 
 $$
