@@ -45,7 +45,7 @@ def _table(name: str) -> Maker:
     """A small table with classes, every column standardised."""
 
     def make(rng: numpy.random.Generator) -> Data:
-        bunch = _sklearn(f"load_{name}")
+        bunch = _sklearn("load_" + name.replace("-", "_"))
         labels = tuple(str(each) for each in bunch.target_names)
         arrays = {"x": bunch.data, "y": bunch.target.astype(numpy.int64)}
         whole = split(name, "classes", arrays, rng, classes=len(labels), labels=labels)
@@ -101,7 +101,7 @@ BUNDLED: Mapping[str, Maker] = {
     "digits": _digits,
     "iris": _table("iris"),
     "wine": _table("wine"),
-    "breast-cancer": _table("breast_cancer"),
+    "breast-cancer": _table("breast-cancer"),
     "diabetes": _diabetes,
     "moons": _moons,
     "wave": _wave,

@@ -13,12 +13,13 @@ from derivcheck.training import checkpoint as checkpoints
 from derivcheck.training.arrays import Backend, Dtype
 from derivcheck.training.bundled import NoLibrary
 from derivcheck.training.checkpoint import CheckpointError
+from derivcheck.training.data import DataError, Unsuitable
 from derivcheck.training.diagnosis import Divergence
 from derivcheck.training.loop import Plan, Run
 from derivcheck.training.model import Model
 from derivcheck.training.models import MODELS
 from derivcheck.training.progress import Shown
-from derivcheck.training.sources import DataError, data_for
+from derivcheck.training.sources import data_for
 
 DIVERGED = 1
 INTERRUPTED = 130
@@ -67,7 +68,7 @@ def plan_of(request: Request) -> Plan:
         model = replace(model, recipe=replace(model.recipe, steps=request.steps))
     try:
         data = data_for(model, request.data, request.seed)
-    except (DataError, NoLibrary) as error:
+    except (DataError, Unsuitable, NoLibrary) as error:
         raise Unusable(str(error)) from error
     return Plan(model, data, request.backend, request.dtype, request.seed)
 

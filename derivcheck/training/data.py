@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy
 
@@ -12,14 +13,26 @@ from derivcheck.training.arrays import Array
 TEST_SHARE = 0.2
 
 
+class Unsuitable(ValueError):
+    """Data that are not there, or that a model is not for."""
+
+
+class DataError(ValueError):
+    """A file that cannot be used: which, what was seen there, and what was needed."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: {what}")
+        self.path = path
+
+
 @dataclass(frozen=True)
 class Data:
     """Examples in two parts.
 
     `kind` is what is in them: `classes` (x of any shape, y a class), `values` (x and y numbers),
     `sequences` (x a class for each place in time, y a class), `text` (x alone, one long row with
-    a class for each character). Arrays are float64 or, for classes, int64; the loop rounds them to
-    its precision.
+    a class for each character). Numbers are float64 (float32 if they were bytes), classes int64;
+    the loop rounds them to its precision.
     """
 
     name: str
@@ -41,6 +54,13 @@ class Data:
         return int(numpy.prod(self.shape))
 
 
+def divided(count: int, rng: numpy.random.Generator) -> tuple[Array, Array]:
+    """Which of so many examples are for training and which for testing: a random fifth."""
+    order = rng.permutation(count)
+    cut = count - round(TEST_SHARE * count)
+    return order[:cut], order[cut:]
+
+
 def split(
     name: str,
     kind: str,
@@ -51,10 +71,7 @@ def split(
     labels: tuple[str, ...] = (),
 ) -> Data:
     """A random fifth becomes the test part."""
-    count = len(arrays["x"])
-    order = rng.permutation(count)
-    cut = count - round(TEST_SHARE * count)
-    first, last = order[:cut], order[cut:]
+    first, last = divided(len(arrays["x"]), rng)
     return Data(
         name,
         kind,

@@ -91,7 +91,8 @@ class Model:
     same for every pass. `metrics` looks at the outputs of a forward pass, as NumPy arrays; the
     first one is what early stopping follows, better when larger unless its name is `loss` or ends
     in `error`. `noise` draws what a training step needs of chance (dropout masks, latent
-    variables). `objectives` maps each loss to the beginning of the names of its parameters.
+    variables). `images` says that rows of numbers are no input. `objectives` maps each loss to the
+    beginning of the names of its parameters.
     """
 
     name: str
@@ -104,4 +105,5 @@ class Model:
     metrics: Callable[[Batch, Batch], Mapping[str, float]]
     noise: Callable[[numpy.random.Generator, Batch, Recipe], Batch] = _no_noise
     state: Callable[[Data, Recipe], State] = _no_state
+    images: bool = False
     objectives: Mapping[str, str] = field(default_factory=lambda: {"loss": ""})

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
+import numpy
+
+from derivcheck.training import loaders
 from derivcheck.training.bundled import BUNDLED
 from derivcheck.training.chance import Stream, generator
-from derivcheck.training.data import Data
+from derivcheck.training.data import Data, Unsuitable
 from derivcheck.training.model import Model
 
 
-class DataError(ValueError):
-    """Data that cannot be used: which, what was seen there, and what was needed."""
-
-
 def data_for(model: Model, name: str | None, seed: int) -> Data:
-    """The data of this name, or the model's own; what is random in them comes from the seed.
+    """The data of this name or path, or the model's own; what is random in them comes from the
+    seed.
 
-    Raises `DataError`, and `bundled.NoLibrary` where scikit-learn is missing.
+    A table may say which column is to be told: `fish.csv:Weight`. Raises `DataError` for a file,
+    `Unsuitable` for a name that is none or data that the model is not for, and `NoLibrary` where
+    scikit-learn is missing.
     """
     wanted = name or model.data
-    make = BUNDLED.get(wanted)
-    if make is None:
+    rng = generator(seed, Stream.DATA)
+    data = BUNDLED[wanted](rng) if wanted in BUNDLED else _from_file(wanted, rng)
+    if data.kind != model.kind:
+        raise Unsuitable(f"{wanted} holds {data.kind}, and {model.name} is trained on {model.kind}")
+    if model.images and len(data.shape) != 3:
+        raise Unsuitable(f"{wanted} holds rows of numbers, and {model.name} is for images")
+    return data
+
+
+def _from_file(wanted: str, rng: numpy.random.Generator) -> Data:
+    path, column = Path(wanted), None
+    if not path.exists():
+        before, colon, after = wanted.rpartition(":")
+        if colon and before.endswith(".csv"):
+            path, column = Path(before), after
+    looks_like_one = path.exists() or path.suffix or len(path.parts) > 1
+    if not looks_like_one:
         near = difflib.get_close_matches(wanted, BUNDLED, n=3, cutoff=0.5)
         known = f"nearest: {', '.join(near)}" if near else f"bundled: {', '.join(BUNDLED)}"
-        raise DataError(f"no data are called {wanted!r}; {known}")
-    data = make(generator(seed, Stream.DATA))
-    if data.kind != model.kind:
-        raise DataError(f"{wanted} holds {data.kind}, and {model.name} is trained on {model.kind}")
-    return data
+        raise Unsuitable(f"no data are called {wanted!r}, and there is no such file; {known}")
+    return loaders.load(path, rng, column)

@@ -147,6 +147,7 @@ MODELS = (
         _cnn,
         accuracy,
         state=_cnn_state,
+        images=True,
     ),
     Model(
         "cnn_residual",
@@ -166,5 +167,6 @@ MODELS = (
         _residual,
         accuracy,
         state=_residual_state,
+        images=True,
     ),
 )
