@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import flax.linen as nn
 import jax.numpy as jnp
+import library_forward
 import numpy as np
 from library_forward import Inputs, Library
 
@@ -119,4 +120,5 @@ FORWARD: Mapping[str, Library] = {
     "causal_attention": causal_attention,
     "multi_head_attention": multi_head_attention,
     "multi_head_attention_wide": multi_head_attention,
+    "transformer_block": partial(library_forward.transformer_block, attend=causal_attention),
 }

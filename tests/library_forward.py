@@ -170,6 +170,35 @@ def multi_head_attention_wide(
     return multi_head_attention(X, C, B, W_Q, W_K, W_V, W_O, H=H)
 
 
+def transformer_block(
+    X: Array,
+    gamma_A: Array,
+    beta_A: Array,
+    gamma_B: Array,
+    beta_B: Array,
+    epsilon_A: Array,
+    epsilon_B: Array,
+    W_Q: Array,
+    W_K: Array,
+    W_V: Array,
+    W_O: Array,
+    W_U: Array,
+    b_U: Array,
+    W_Y: Array,
+    b_Y: Array,
+    *,
+    attend: Library = causal_attention,
+) -> Array:
+    A = gamma_A * _standardised(X, 2, epsilon_A) + beta_A
+    # Heads are more examples to a function of one head.
+    projected = [jnp.einsum("nsm,hdm->nhsd", A, W) for W in (W_Q, W_K, W_V)]
+    N, H, S, _ = projected[0].shape
+    heads = attend(*(each.reshape(N * H, S, -1) for each in projected)).reshape(N, H, S, -1)
+    R = X + jnp.einsum("nhse,hem->nsm", heads, W_O)
+    B = gamma_B * _standardised(R, 2, epsilon_B) + beta_B
+    return R + jax.nn.gelu(B @ W_U.T + b_U, approximate=False) @ W_Y.T + b_Y
+
+
 FORWARD: Mapping[str, Library] = {
     # linear
     "linear": lambda X, W: lax.dot_general(X, W, (((1,), (1,)), ((), ()))),
@@ -234,6 +263,7 @@ FORWARD: Mapping[str, Library] = {
     "causal_attention": causal_attention,
     "multi_head_attention": multi_head_attention,
     "multi_head_attention_wide": multi_head_attention_wide,
+    "transformer_block": transformer_block,
     # regularisation
     "l1_regulariser": lambda w, lambda_: lambda_ * jnp.linalg.norm(w, ord=1),
     "l2_regulariser": lambda w, lambda_: lambda_ * jnp.sum(optax.l2_loss(w)),
@@ -246,7 +276,8 @@ FORWARD: Mapping[str, Library] = {
 }
 
 SCORED_IN_SINGLE = {
-    *("attention", "causal_attention", "multi_head_attention", "multi_head_attention_wide")
+    *("attention", "causal_attention", "multi_head_attention", "multi_head_attention_wide"),
+    "transformer_block",
 }
 """`jax.nn.dot_product_attention` takes its scores in float32; Flax, where it is, in float64."""
 
@@ -288,11 +319,13 @@ INITIALISERS: Mapping[str, tuple[Callable[..., Array], Callable[..., Array]]] = 
 }
 
 NO_LIBRARY: Mapping[str, str] = {
+    "addition": "one addition: a library's is the Reference",
     "bias": "one addition: a library's is the Reference",
     "scale": "one multiplication: a library's is the Reference",
     "bilinear": "no jax library has it; `torch.nn.Bilinear` does",
     "residual": "a sum with a linear map, which `linear_transposed` holds against one",
     "positional_encoding": "one addition: a library's is the Reference",
+    "receptive_field": "no library computes it; the page has no array program either",
     "dropout": "libraries draw the mask themselves",
     "peephole_lstm_cell": "neither jax.nn, optax nor Flax has peepholes",
     "multiclass_hinge": "optax's has another margin: the largest one, not their sum",

@@ -37,6 +37,10 @@ from derivcheck.witnesses.reference import (
 
 Progress = Callable[[str, int, int], None]
 
+OF_GRADIENTS = ("autodiff", "duality", "linearity", "finite differences")
+WITNESSES = ("forward pass", *OF_GRADIENTS, "JAX program", "precision")
+"""In the order of every report; each says something of every page, if only why it is silent."""
+
 
 def witness(
     derivation: Derivation,
@@ -59,7 +63,7 @@ def witness(
         program = lower(derivation)
     except LoweringError as error:
         note = f"no array program: {error}"
-        return (Evidence("autodiff", Outcome.SKIPPED, note=note),)
+        return tuple(Evidence(name, Outcome.SKIPPED, note=note) for name in WITNESSES)
     try:
         reference, note = _reference(derivation, program)
     except ReferenceFault as fault:
@@ -120,7 +124,7 @@ class _Panel:
     ) -> Iterator[Evidence]:
         """What needs a derivative."""
         if not trial.differentiated:
-            for name in ("autodiff", "duality", "linearity", "finite differences"):
+            for name in OF_GRADIENTS:
                 note = "no gradient is claimed"
                 yield Evidence(name, Outcome.SKIPPED, trial=trial.text, note=note)
             return
