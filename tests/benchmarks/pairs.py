@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import jax
@@ -12,9 +11,7 @@ import jax_baselines
 import numpy_baselines
 from workloads import Workload
 
-from derivcheck import load
-from derivcheck.codegen import Backend, Compiled
-from derivcheck.codegen import load as generated
+from derivcheck.codegen import load
 from derivcheck.witnesses.reference import load_reference
 
 Results = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -31,7 +28,9 @@ class Side:
 
 def of_numpy(work: Workload) -> tuple[Side, Side]:
     """The code written by hand, and the generated code."""
-    return _plain(numpy_baselines.BASELINES[work.page], work), _plain(_code(work, "numpy"), work)
+    return _plain(numpy_baselines.BASELINES[work.page], work), _plain(
+        load(work.program, "numpy"), work
+    )
 
 
 def of_jax(work: Workload, *, reference: str = "baseline") -> tuple[Side, Side]:
@@ -42,10 +41,9 @@ def of_jax(work: Workload, *, reference: str = "baseline") -> tuple[Side, Side]:
     if reference == "baseline":
         forward = jax_baselines.BASELINES[work.page]
     else:
-        block = load(work.page).derivation.reference
-        assert block is not None, f"{work.page} has no Reference"
-        forward = load_reference(block, allowed=True)
-    functions = _code(work, "jax")
+        assert work.reference is not None, f"{work.page} has no Reference"
+        forward = load_reference(work.reference, allowed=True)
+    functions = load(work.program, "jax")
 
     def by_autodiff(inputs: tuple[Any, ...], cotangents: tuple[Any, ...]) -> Results:
         def of_differentiated(*varied: Any) -> tuple[Any, ...]:
@@ -62,15 +60,6 @@ def of_jax(work: Workload, *, reference: str = "baseline") -> tuple[Side, Side]:
         return outputs, functions.pullback(residuals, cotangents, **work.statics)
 
     return _compiled(by_autodiff, work), _compiled(by_pullback, work)
-
-
-@cache
-def _loaded(page: str, backend: Backend) -> Compiled:
-    return generated(load(page).program, backend)
-
-
-def _code(work: Workload, backend: Backend) -> Compiled:
-    return _loaded(work.page, backend)
 
 
 def _plain(functions: Any, work: Workload) -> Side:

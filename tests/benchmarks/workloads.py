@@ -46,10 +46,14 @@ SCALE = 0.1
 
 @dataclass(frozen=True)
 class Workload:
-    """Arrays for one page: inputs in its order, a cotangent for each output, statics by keyword."""
+    """Arrays for one page: inputs in its order, a cotangent for each output, statics by keyword.
+
+    `reference` is the page's own code.
+    """
 
     page: str
     program: Program
+    reference: str | None
     sizes: str
     inputs: tuple[Any, ...]
     cotangents: tuple[Any, ...]
@@ -79,6 +83,7 @@ def workload(page: str, *, small: bool = False, **sizes: int) -> Workload:
     return Workload(
         page,
         loaded.program,
+        derivation.reference,
         " ".join(f"{identifier(p.name)}={extents[p]}" for p in chosen),
         tuple(arrays[tensor] for tensor in derivation.inputs),
         tuple(arrays[cotangent_of(derivation, output)] for output in derivation.outputs),
