@@ -159,7 +159,7 @@ class Function:
 
     `order` counts derivatives of an abstract function: h, h', h''.
     Known names: exp log tanh sigmoid softplus relu abs sign sin cos sinh cosh arctan erf
-    (one argument), max min (two). floor occurs in extents only. sqrt is a power.
+    (one argument), max min (two). floor is of extents, and of claims about them. sqrt is a power.
     """
 
     name: str

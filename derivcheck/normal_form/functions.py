@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from derivcheck.expression import Affine, Function, Index
+from derivcheck.normal_form import floors
 from derivcheck.normal_form.atoms import (
     INDICATORS,
     Atom,
@@ -88,6 +89,11 @@ class Functions(Extrema):
             case "min":
                 left, right = arguments
                 return subtracted(left, self.rectified(subtracted(left, right)))
+            case "floor":
+                whole, rest = floors.parted(self.settled(argument))
+                if not rest or floors.is_proper(rest, self.nonnegative):
+                    return whole
+                return added((whole, self.opaque(Function(name), (rest,))))
             case _:
                 return self._opaque_scalar(name, argument)
 

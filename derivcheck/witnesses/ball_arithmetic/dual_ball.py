@@ -283,10 +283,21 @@ def apply(name: str, *arguments: Value, off_kinks: bool = False) -> Value:
             return x if sign(x, off_kinks=off_kinks) > 0 else negate(x)
         case "sign", (x,):
             return arb(sign(x, off_kinks=off_kinks))
+        case "floor", (x,):
+            return _floor(x)
         case _, (x,) if name in _VALUES:
             return _smooth(name, x)
         case _:
             raise Undefined(f"nothing is known of the function {name}")
+
+
+def _floor(x: Value) -> Value:
+    if isinstance(x, Dual):
+        raise Inconclusive("a derivative of a floor")
+    found = x.floor().unique_fmpz()
+    if found is None:
+        raise Inconclusive("a floor of what may be an integer")
+    return arb(found)
 
 
 def _smooth(name: str, x: Value) -> Value:
