@@ -29,6 +29,7 @@ NAMES = (
     "conv2d_dilated",
     "conv2d_grouped",
     "conv3d",
+    "conv_output_size",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose2d_grouped",
