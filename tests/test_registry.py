@@ -67,6 +67,7 @@ NAMES = (
     "linear_transposed",
     "log_softmax",
     "logistic_regression_hessian",
+    "lstm",
     "lstm_cell",
     "lstm_cell_fused",
     "max_pool2d",

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from derivcheck.codegen.in_place import Step
 from derivcheck.codegen.printing import Printer
-from derivcheck.codegen.text import ATOM, INDENT, SUM, fits, plain, tuple_text
+from derivcheck.codegen.text import (
+    ATOM,
+    INDENT,
+    SUM,
+    collected,
+    fits,
+    plain,
+    tuple_text,
+    unpacked,
+)
 from derivcheck.expression import Affine
 from derivcheck.lowering.array import Array, Filled, Loop
 
@@ -81,25 +90,51 @@ def _scan(
     yield f"{INDENT}def step({parameters[0]}, {parameters[1]}):"
     for names, parameter in zip((carried, inputs), parameters, strict=True):
         if len(names) > 1:
-            yield f"{INDENT * 2}{', '.join(part.name for part in names)} = {parameter}"
+            yield from _deeper(unpacked([part.name for part in names], parameter))
     for step in loop.steps:
         yield from _commented(step.formula)
-        for line in written(printer, Step(step.name, step.value)):
-            yield f"{INDENT}{line}"
-    following = _bundle([now[part.array] for part in carried])
-    yield f"{INDENT * 2}return {following}, {_bundle([now[each.name] for each in left])}"
+        yield from _deeper(written(printer, Step(step.name, step.value)))
+    following = [now[part.array] for part in carried]
+    kept = [now[each.name] for each in left]
+    line = f"{INDENT * 2}return {_bundle(following)}, {_bundle(kept)}"
+    if fits(line):
+        yield line
+    else:
+        yield from _deeper(_together("carry", following))
+        yield from _deeper(_together("filled", kept))
+        yield f"{INDENT * 2}return carry, filled"
     yield ""
-    starts = _bundle([_start(filled[part.array], printer) for part in carried])
+    starts = [_start(filled[part.array], printer) for part in carried]
     sources = [_source(part.array, part.place, loop, shapes, printer) for part in inputs]
-    last = ", reverse=True" if loop.backwards else ""
-    if not sources:
-        last = f", length={printer.size(loop.count).text}{last}"
-    arguments = f"step, {starts}, {_bundle(sources)}{last}"
-    results = _bundle([each.name for each in left])
-    yield f"{INDENT}_, {results} = jax.lax.scan({arguments})"
+    last = [] if sources else [f"length={printer.size(loop.count).text}"]
+    last += ["reverse=True"] if loop.backwards else []
+    results = [each.name for each in left]
+    arguments = ", ".join(["step", _bundle(starts), _bundle(sources), *last])
+    line = f"{INDENT}_, {_bundle(results)} = jax.lax.scan({arguments})"
+    if fits(line):
+        yield line
+    else:
+        yield from _together("starts", starts)
+        yield from _together("inputs", sources)
+        target = results[0] if len(results) == 1 else "filled"
+        arguments = ", ".join(["step", "starts", "inputs", *last])
+        yield f"{INDENT}_, {target} = jax.lax.scan({arguments})"
+        if len(results) > 1:
+            yield from unpacked(results, "filled")
     for each in left:
         if each.first is not None:
             yield f"{INDENT}{each.name} = {_completed(each, loop, printer)}"
+
+
+def _deeper(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield f"{INDENT}{line}"
+
+
+def _together(target: str, items: Sequence[str]) -> list[str]:
+    if len(items) > 1:
+        return collected(target, items)
+    return [f"{INDENT}{target} = {_bundle(items)}"]
 
 
 def _commented(formula: str) -> Iterator[str]:

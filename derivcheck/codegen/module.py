@@ -224,8 +224,8 @@ class _Writer:
         used = _words(lines)
         heading = list(self._extents(routine, used))
         if "dtype" in used:
-            arrays = ", ".join(routine.arguments)
-            heading.append(f"{INDENT}dtype = {self.printer.np}.result_type({arrays})")
+            joined = call(f"{self.printer.np}.result_type", *routine.arguments)
+            heading += assignment("dtype", joined)
         return [*heading, *lines]
 
     def _steps(

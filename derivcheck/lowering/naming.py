@@ -37,6 +37,7 @@ _RESERVED = frozenset(
     | {"forward", "pullback", "layer", "residuals", "cotangents", "gradient", "sigmoid"}
     | {"softmax", "log_softmax", "logsumexp", "unfold", "fold", "sliding", "grouped"}
     | {"softplus", "convolution", "transposed_convolution", "kernel_cotangent"}
+    | {"step", "starts", "inputs", "carry", "filled"}
 )
 """What generated modules call things themselves."""
 

@@ -197,12 +197,14 @@ class _Assembly:
         for output in derivation.outputs:
             self._require(output, forward)
         inputs = set(derivation.inputs)
-        forward_roots = [self._root(t) for t in forward if t not in inputs]
-
         backward: dict[Tensor, None] = dict(forward)
         gradients = [self._gradient(t) for t in self.differentiated]
         for gradient in gradients:
             self._require_variables(gradient.value, backward)
+        # A loop of the forward pass leaves behind what the pullback needs of it.
+        ahead = {id(self.loops[tensor]) for tensor in forward if tensor in self.loops}
+        forward |= {t: None for t in backward if t in self.loops and id(self.loops[t]) in ahead}
+        forward_roots = [self._root(t) for t in forward if t not in inputs]
         between = [
             t for t in backward if t not in forward and t not in inputs and t not in self.cotangents
         ]
