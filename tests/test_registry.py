@@ -127,7 +127,7 @@ def test_each_page_has_a_title_and_a_first_sentence(name):
     [
         ("layer_norm", "layernorm"),
         ("LayerNorm", "layernorm"),
-        ("lstm", "lstm_cell"),
+        ("lstm_cel", "lstm_cell"),
         ("conv2", "conv2d"),
     ],
 )
