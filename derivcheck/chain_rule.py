@@ -100,7 +100,11 @@ class _Backwards:
     def named(self, expression: Expression) -> Expression:
         """Every ∂L/∂T by its name, or a step back; products with a used page's Jacobian in closed
         form."""
-        product = vector_jacobian(expression, self.context)
+        match expression:
+            case Derivative(Entry(loss, ()), Entry(tensor, _)) if (loss, tensor) in self.names:
+                product = None
+            case _:
+                product = vector_jacobian(expression, self.context)
         if product is not None:
             theorem = self.context.theorem(
                 product.use.output, product.cotangent, product.variable.tensor
@@ -188,5 +192,7 @@ class _Backwards:
         return None
 
     def _theorem(self, loss: Tensor, output: Tensor, variable: Tensor) -> Theorem | None:
+        if loss == output:
+            return self.context.theorem(output, None, variable)
         name = self.names.get((loss, output))
         return None if name is None else self.context.theorem(output, name, variable)

@@ -71,6 +71,7 @@ NAMES = (
     "lstm_cell",
     "lstm_cell_fused",
     "max_pool2d",
+    "mlp",
     "momentum",
     "moving_average",
     "mse",

@@ -86,7 +86,9 @@ class Instance:
 
     # --- its gradients ----------------------------------------------------------------------------
 
-    def theorems(self, cotangent: Tensor) -> tuple[tuple[Definition, ...], tuple[Theorem, ...]]:
+    def theorems(
+        self, cotangent: Tensor | None
+    ) -> tuple[tuple[Definition, ...], tuple[Theorem, ...]]:
         """The closed forms for this cotangent of the output, as definitions, and what they equal.
 
         For an instance whose extents are found. None for an argument of which the used page has no
@@ -98,10 +100,10 @@ class Instance:
         use = self.use
         places = self._places()
         incoming = self.page.cotangents.get(output)
-        if incoming is not None and is_restricted(incoming):
+        if incoming is not None and (cotangent is None or is_restricted(incoming)):
             return (), ()
         every = tuple(range(use.leading))
-        if incoming is not None:
+        if incoming is not None and cotangent is not None:
             places[incoming] = (cotangent, every)
         forms = [self.page.gradients.get(tensor) for tensor in self.page.inputs]
         wanted = [tensor for form in forms if form is not None for tensor in tensors(form.body)]
@@ -160,7 +162,7 @@ class Instance:
         self,
         form: ClosedForm,
         slot: int,
-        cotangent: Tensor,
+        cotangent: Tensor | None,
         places: Mapping[Tensor, Place],
     ) -> Definition:
         """The closed form for one argument, summed over the leading axes that it does not have."""
@@ -168,7 +170,7 @@ class Instance:
         own = tuple(map(transfer.index, form.indices))
         body = transfer.of(form.body)
         (output,) = self.page.outputs
-        if output not in self.page.cotangents:
+        if output not in self.page.cotangents and cotangent is not None:
             body = multiply(Entry(cotangent, tuple(map(Affine.of, transfer.leading))), body)
         lead = tuple(transfer.leading[place] for place in use.leads[slot])
         rest = tuple(index for index in transfer.leading if index not in lead)

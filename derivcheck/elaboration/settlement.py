@@ -42,7 +42,7 @@ class Settling:
             for instance in map(self._instance, state.instances.values())
         }
         self.stated: dict[
-            tuple[Tensor, Tensor], tuple[tuple[Definition, ...], tuple[Theorem, ...]]
+            tuple[Tensor, Tensor | None], tuple[tuple[Definition, ...], tuple[Theorem, ...]]
         ] = {}
 
     def context(self, context: Context) -> Context:
@@ -177,7 +177,8 @@ class Settling:
             if tensor in context.uses and tensor.extents == cotangent.extents
         ]
         definitions, theorems = dict(context.definitions), [*context.theorems]
-        for output, cotangent in dict.fromkeys((*named, *written)):
+        alone = [(tensor, None) for tensor in context.uses if tensor.rank == 0]
+        for output, cotangent in dict.fromkeys((*named, *written, *alone)):
             if any(t in context.definitions for t in self.instances[output].restricted()):
                 continue
             defined, stated = self._stated(output, cotangent)
@@ -186,7 +187,7 @@ class Settling:
         return replace(context, definitions=definitions, theorems=tuple(theorems))
 
     def _stated(
-        self, output: Tensor, cotangent: Tensor
+        self, output: Tensor, cotangent: Tensor | None
     ) -> tuple[tuple[Definition, ...], tuple[Theorem, ...]]:
         found = self.stated.get((output, cotangent))
         if found is None:

@@ -87,7 +87,7 @@ class Context:
     def define(self, definition: Definition) -> Context:
         return replace(self, definitions={**self.definitions, definition.tensor: definition})
 
-    def theorem(self, output: Tensor, cotangent: Tensor, argument: Tensor) -> Theorem | None:
+    def theorem(self, output: Tensor, cotangent: Tensor | None, argument: Tensor) -> Theorem | None:
         """What a used page says of Σ cotangent · ∂output/∂argument, if it says anything."""
         for theorem in self.theorems:
             if (theorem.use.output, theorem.cotangent, theorem.argument) == (

@@ -34,11 +34,11 @@ class Theorem:
     The sum runs over all axes of `output`; what is differentiated is the used page's formulas
     alone, every other argument held. It equals the sum of `gradients`, which have the shape of the
     argument: one for each place at which it stands in the use, where the used page calls it as
-    `claims` says.
+    `claims` says. A cotangent of None is 1, of a number: then it is ∂output/∂argument itself.
     """
 
     use: Use
-    cotangent: Tensor
+    cotangent: Tensor | None
     argument: Tensor
     gradients: tuple[Tensor, ...]
     claims: tuple[str, ...]

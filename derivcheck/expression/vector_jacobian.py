@@ -15,10 +15,13 @@ from derivcheck.expression.uses import Theorem, Use
 
 @dataclass(frozen=True, slots=True)
 class VectorJacobian:
-    """The sum of `cotangent` times the derivative of the use's output by `variable`."""
+    """The sum of `cotangent` times the derivative of the use's output by `variable`.
+
+    A cotangent of None is 1, for an output that is one number.
+    """
 
     use: Use
-    cotangent: Tensor
+    cotangent: Tensor | None
     variable: Entry
 
 
@@ -32,10 +35,13 @@ def vector_jacobian(expression: Expression, context: Context) -> VectorJacobian 
     while isinstance(expression, Sum):
         bound.append(expression.index)
         expression = expression.body
+    cotangent: Entry | None = None
     match expression:
         case Multiply((Entry() as cotangent, Derivative(Entry() as output, variable))):
             pass
         case Multiply((Derivative(Entry() as output, variable), Entry() as cotangent)):
+            pass
+        case Derivative(Entry(_, ()) as output, variable):
             pass
         case _:
             return None
@@ -43,8 +49,7 @@ def vector_jacobian(expression: Expression, context: Context) -> VectorJacobian 
     if (
         use is None
         or variable.tensor not in use.arguments
-        or cotangent.subscripts != output.subscripts
-        or cotangent.tensor.extents != output.tensor.extents
+        or (cotangent is not None and not _fit(cotangent, output))
         or any(
             context.depends(other, variable.tensor)
             for other in use.arguments
@@ -61,7 +66,14 @@ def vector_jacobian(expression: Expression, context: Context) -> VectorJacobian 
     for position, index in enumerate(indices):
         if index not in bound and not _follows(use, position, index, variable.tensor, named):
             return None
-    return VectorJacobian(use, cotangent.tensor, variable)
+    return VectorJacobian(use, None if cotangent is None else cotangent.tensor, variable)
+
+
+def _fit(cotangent: Entry, output: Entry) -> bool:
+    return (
+        cotangent.subscripts == output.subscripts
+        and cotangent.tensor.extents == output.tensor.extents
+    )
 
 
 def vector_jacobians(expression: Expression, context: Context) -> Iterator[VectorJacobian]:
