@@ -18,7 +18,7 @@ from derivcheck.expression import (
     Positive,
 )
 from derivcheck.normal_form.atoms import NormalForm, variables
-from derivcheck.normal_form.integers import nonnegative
+from derivcheck.normal_form.integers import entailing, nonnegative
 from derivcheck.normal_form.linear import scaled
 from derivcheck.normal_form.session import Session
 
@@ -83,17 +83,13 @@ class Facts(Session):
 
     def nonnegative(self, value: Affine) -> bool:
         """Whether value ≥ 0 follows from ranges, minima and what is declared of sizes."""
-        if nonnegative(value):
-            return True
+        if not self.given:
+            return nonnegative(value)
+        used = entailing(value, tuple(each for each, _ in self.given))
         for each, text in self.given:
-            if nonnegative(value, (each,)):
+            if used is not None and each in used:
                 self.assume(text)
-                return True
-        if len(self.given) > 1 and nonnegative(value, tuple(each for each, _ in self.given)):
-            for _, text in self.given:
-                self.assume(text)
-            return True
-        return False
+        return used is not None
 
     def declared_sign(self, form: NormalForm) -> int:
         """The signs that the facts leave the form."""

@@ -2,70 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import gcd
 
 from derivcheck.expression import Affine, Atom, Index, Parameter, Term
 
 _TRIAL_DIVISION = 10_000
+_DEPTH = 8
+_SAMPLES = 14
 
 
 @lru_cache(maxsize=1 << 14)
-def nonnegative(value: Affine, given: tuple[Affine, ...] = ()) -> bool:
-    """Whether value ≥ 0 follows from 0 ≤ index < extent, from the parameters' minima, and from
-    given polynomials in parameters being ≥ 0.
+def nonnegative(value: Affine) -> bool:
+    """Whether value ≥ 0 follows from 0 ≤ index < extent and from the parameters' minima.
 
     Complete for nothing, sound always: each index is set to the end of its range at which the
-    polynomial is least, then every parameter N to its minimum + N′; or, where R − p is given, R to
-    p + R′.
+    polynomial is least, then every parameter N to its minimum + N′.
     """
-    return _nonnegative(value, 8, given)
+    least = _least(value, _DEPTH)
+    return least is not None and _by_minima(least)
 
 
-def _nonnegative(value: Affine, depth: int, given: tuple[Affine, ...] = ()) -> bool:
-    constant = value.constant
-    if constant is not None:
-        return constant >= 0
+@lru_cache(maxsize=1 << 14)
+def entailing(value: Affine, given: tuple[Affine, ...]) -> tuple[Affine, ...] | None:
+    """Those of some given polynomials in parameters from which, all being ≥ 0, value ≥ 0 follows;
+    none where it follows without them, None where that does not show.
+
+    Where R − p is given, R is set to p + R′.
+    """
+    least = _least(value, _DEPTH)
+    if least is None:
+        return None
+    if _by_minima(least):
+        return ()
+    if not given or _negative_somewhere(least, given):
+        return None
+    for some in (*((each,) for each in given), given):
+        if _by_given(least, some):
+            return some
+    return None
+
+
+def _least(value: Affine, depth: int) -> Affine | None:
+    """The polynomial at the ends of its indices' ranges at which it is least, where that shows."""
     if depth == 0:
-        return False
+        return None
     for atom in value.atoms():
         if not isinstance(atom, Index):
             continue
         slope = value.coefficient(atom)
         if any(term.count(atom) > 1 for term, _ in value.terms):
-            return False
-        if _nonnegative(slope, depth - 1, given):
+            return None
+        if _rises(slope, depth - 1):
             end = Affine()
-        elif _nonnegative(-slope, depth - 1, given):
+        elif _rises(-slope, depth - 1):
             end = atom.extent - 1
         else:
             continue
-        return _nonnegative(value.substitute({atom: end}), depth - 1, given)
+        return _least(value.substitute({atom: end}), depth - 1)
+    return None if any(isinstance(atom, Index) for atom in value.atoms()) else value
+
+
+def _rises(slope: Affine, depth: int) -> bool:
+    if slope.constant is not None:
+        return slope.constant >= 0
+    least = _least(slope, depth)
+    return least is not None and _by_minima(least)
+
+
+def _by_minima(value: Affine) -> bool:
+    """Whether no coefficient is negative once every parameter is counted from its minimum."""
     shifted: dict[Atom, Affine] = {
         atom: Affine.of(atom) + atom.minimum
         for atom in value.atoms()
-        if isinstance(atom, Parameter)
+        if isinstance(atom, Parameter) and atom.minimum
     }
-    if any(isinstance(atom, Index) for atom in value.atoms()):
-        return False
-    if all(coefficient >= 0 for _, coefficient in value.substitute(shifted).terms):
-        return True
-    return any(
-        _nonnegative(value.substitute({parameter: moved}), depth - 1, given[n + 1 :])
-        for n, each in enumerate(given)
-        for parameter, moved in _solved_for_parameters(each)
-    )
+    return all(coefficient >= 0 for _, coefficient in value.substitute(shifted).terms)
 
 
-def _solved_for_parameters(room: Affine) -> Iterator[tuple[Parameter, Affine]]:
-    """R = p + room′ with a new room′ ≥ 0, for a room R − p that is not negative."""
-    spare = Affine.of(Parameter(f"room of {room}", 0))
-    for atom in dict.fromkeys(room.atoms()):
-        slope = room.coefficient(atom).constant
-        rest = room - Affine.of(atom) * (slope or 0)
-        if isinstance(atom, Parameter) and slope in (1, -1) and atom not in rest.atoms():
-            yield atom, (spare - rest) * slope
+def _by_given(value: Affine, given: tuple[Affine, ...]) -> bool:
+    """Whether it shows after one parameter of each of some given polynomials is solved for."""
+    for n, room in enumerate(given):
+        spare = Affine.of(Parameter(f"room {n} of {len(given)}", 0))
+        for atom in dict.fromkeys(room.atoms()):
+            slope = room.coefficient(atom).constant
+            if slope not in (1, -1) or atom not in value.atoms():
+                continue
+            rest = room - Affine.of(atom) * slope
+            if atom in rest.atoms():
+                continue
+            # R = p + room for a room = R − p that is not negative
+            moved = value.substitute({atom: (spare - rest) * slope})
+            if _by_minima(moved) or _by_given(moved, given[:n] + given[n + 1 :]):
+                return True
+    return False
+
+
+def _negative_somewhere(value: Affine, given: tuple[Affine, ...]) -> bool:
+    """Whether some small sizes, at which all that is given holds, make it negative: most queries
+    end here, at little cost."""
+    atoms = dict.fromkeys(atom for each in (value, *given) for atom in each.atoms())
+    for turn in range(_SAMPLES):
+        sizes = {
+            atom: (atom.minimum if isinstance(atom, Parameter) else 0)
+            + (turn * (3 * place + 1) + place * place) % 7
+            for place, atom in enumerate(atoms)
+        }
+        if value.evaluate(sizes) < 0 and all(each.evaluate(sizes) >= 0 for each in given):
+            return True
+    return False
 
 
 def largest(value: Affine) -> Affine | None:
