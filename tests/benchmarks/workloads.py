@@ -20,7 +20,7 @@ from derivcheck.witnesses.trial import sample
 IMAGES = {"N": 32, "C": 16, "F": 32, "H": 32, "W": 32, "R": 3, "Q": 3, "G": 4, "D": 8, "P": 3}
 IMAGES |= dict.fromkeys(("u", "p", "d", "u_1", "u_2", "p_1", "p_2", "d_1", "d_2"), 1)
 IMAGES |= {"a": 0, "a_1": 0, "a_2": 0}
-SEQUENCES = {"N": 32, "B": 32, "S": 64, "T": 64, "D": 64, "E": 64, "M": 256, "H": 256}
+SEQUENCES = {"N": 32, "B": 32, "S": 64, "T": 64, "D": 64, "E": 64, "M": 256}
 ROWS = {"S": 128, "N": 256, "M": 256, "K": 256, "H": 256, "R": 128}
 VECTORS = {"N": 65536, "S": 65536, "R": 65536, "K": 256, "t": 3}
 OTHERWISE = 4
@@ -34,7 +34,9 @@ PAGES = {
     "layernorm": {"S": 128},
     "lstm_cell": {"S": 64},
     "bilinear": {"K": 64, "N": 64},
+    "lstm_cell_fused": {"H": 256},
     "moving_average": {"N": 256},
+    "conv_transpose2d_grouped": {f"{p}_{{{n}}}": int(p != "a") for p in "upda" for n in (1, 2)},
     "groupnorm": {"S": 32, "P": 1024},
     "conv2d_dilated": {"d": 2},
 }
