@@ -279,6 +279,9 @@ class _Assembly:
         )
         sources = [(name, shapes[name]) for name in inputs]
         extents, free = extents_of(needed_parameters(a.value for a in forward), sources, derivation)
+        nameless = [p.name for p in free if p not in self.numbers]
+        if nameless:
+            raise LoweringError(f"nothing in the page's shapes says what {nameless[0]} is")
         outputs = tuple(self.variables[t] for t in derivation.outputs)
         ahead = Routine(inputs, (*statics, *free), tuple(extents), tuple(forward), outputs)
         return Program(
