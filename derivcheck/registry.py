@@ -28,6 +28,7 @@ GROUPS = (
     "loss",
     "recurrent",
     "attention",
+    "composition",
     "regularisation",
     "optimiser",
     "initialiser",

@@ -148,6 +148,11 @@ def attention(Q: Array, K: Array, V: Array, M: Array) -> Array:
     return _attended(Q, K, V, bias=M[None, None])
 
 
+def mlp(X: Array, W: Array, b: Array, alpha: Array, V: Array, c: Array, T: Array) -> Array:
+    hidden = jax.nn.elu(X @ W.T + b, alpha)
+    return jnp.mean(optax.softmax_cross_entropy(hidden @ V.T + c, T))
+
+
 def causal_attention(Q: Array, K: Array, V: Array) -> Array:
     return _attended(Q, K, V, is_causal=True)
 
@@ -258,6 +263,7 @@ FORWARD: Mapping[str, Library] = {
     "gan_minimax": gan_minimax,
     "gan_non_saturating": gan_non_saturating,
     "infonce": infonce,
+    "mlp": mlp,
     # attention
     "attention": attention,
     "causal_attention": causal_attention,
