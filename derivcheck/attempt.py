@@ -8,6 +8,7 @@ from derivcheck.calculus import UnknownFunction, expand_derivatives
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
     Affine,
+    Context,
     Derivative,
     Disorder,
     Expression,
@@ -34,13 +35,18 @@ _PLACES = 2
 """At how many places a recurrence is unfolded, entries all over the axis counting for as many."""
 
 
-def attempted_twice(reading: Reading, off_kinks: bool, steps: int) -> tuple[Attempt, int]:
-    """The attempt that closed, or the first one; and the steps of the longer one."""
-    attempt = attempted(reading, off_kinks, steps)
+def attempted_twice(
+    reading: Reading, off_kinks: bool, steps: int, calculus: Context | None = None
+) -> tuple[Attempt, int]:
+    """The attempt that closed, or the first one; and the steps of the longer one.
+
+    Derivatives are taken in the context `calculus`, where that is another one than the reading's.
+    """
+    attempt = attempted(reading, off_kinks, steps, calculus=calculus)
     spent = attempt.session.steps
     if not attempt.closed and not attempt.fault and attempt.has_ranges():
         # [e ≥ 0] + [e < 0] = 1 multiplies terms, so it is kept for the end.
-        again = attempted(reading, off_kinks, steps, expand_ranges=True)
+        again = attempted(reading, off_kinks, steps, expand_ranges=True, calculus=calculus)
         spent = max(spent, again.session.steps)
         attempt = again if again.closed else attempt
     return attempt, spent
@@ -52,6 +58,7 @@ def attempted(
     steps: int,
     positive: frozenset[str] = frozenset(),
     expand_ranges: bool = False,
+    calculus: Context | None = None,
 ) -> Attempt:
     """What a number of rewriting steps makes of the difference of the two sides."""
     digits = digits_of(reading)
@@ -62,7 +69,7 @@ def attempted(
         supposed_positive=positive,
         expand_ranges=expand_ranges,
     )
-    attempt = Attempt(session, reading, digits)
+    attempt = Attempt(session, reading, digits, calculus or reading.context)
     try:
         attempt.run()
     except (Unprovable, UnknownFunction) as fault:
@@ -82,6 +89,7 @@ class Attempt:
     session: Normaliser
     reading: Reading
     digits: Digits
+    calculus: Context
     closed: bool = False
     difference: NormalForm | None = None
     left_over: NormalForm | None = None
@@ -127,8 +135,8 @@ class Attempt:
     def _expanded(self) -> tuple[Expression, Expression]:
         """Both sides without derivatives, their indices taken apart into digits."""
         reading = self.reading
-        left = expand_derivatives(reading.left, reading.context)
-        right = expand_derivatives(reading.right, reading.context)
+        left = expand_derivatives(reading.left, self.calculus)
+        right = expand_derivatives(reading.right, self.calculus)
         values = self.digits.free((*free_indices(left), *free_indices(right)))
         return self.digits.expression(left, values), self.digits.expression(right, values)
 

@@ -84,7 +84,7 @@ def prove(
         return Proof(False, "no step of the chain rule closes it", (), steps + 1, nearest)
     known = established(reading.context, off_kinks=off_kinks)
     reading = replace(reading, context=known.context)
-    attempt, spent = attempted_twice(reading, off_kinks, steps)
+    attempt, spent = attempted_twice(reading, off_kinks, steps, known.without)
     if not attempt.closed and known.lemmas:
         # What is claimed of a single step needs the recurrence itself.
         again, more = attempted_twice(replace(reading, context=known.without), off_kinks, steps)

@@ -193,7 +193,10 @@ class DefinitionReader:
             return known.meaning.parameter not in self.page.extents and not known.defined
         if known is None or not known.defined or isinstance(known.meaning, UnreadMeaning):
             return True
-        if isinstance(known.meaning, TensorMeaning) and known.meaning.declared:
+        if isinstance(known.meaning, TensorMeaning) and (
+            # Of a recurrence an equation says what it comes to.
+            known.meaning.declared or known.meaning.tensor in self.page.context.recurrent
+        ):
             return False
         return known.section != self.page.scope.section
 
