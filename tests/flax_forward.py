@@ -50,6 +50,21 @@ def lstm_cell(x: Array, h: Array, c: Array, *weights: Array) -> tuple[Array, Arr
     return h_prime, c_prime
 
 
+def rnn(x: Array, z: Array, W: Array, U: Array, b: Array) -> Array:
+    layer = nn.RNN(nn.SimpleCell(z.shape[1], param_dtype=jnp.float64), time_major=True)
+    parameters = {"i": {"kernel": W.T, "bias": b}, "h": {"kernel": U.T}}
+    return layer.apply({"params": {"cell": parameters}}, x, initial_carry=z)
+
+
+def lstm(x: Array, u: Array, v: Array, *weights: Array) -> Array:
+    layer = nn.RNN(nn.LSTMCell(u.shape[1], param_dtype=jnp.float64), time_major=True)
+    parameters: dict[str, Any] = {}
+    for gate, (W, U, b) in zip("ifgo", _by_gate(weights), strict=True):
+        parameters[f"i{gate}"] = {"kernel": W.T}
+        parameters[f"h{gate}"] = {"kernel": U.T, "bias": b}
+    return layer.apply({"params": {"cell": parameters}}, x, initial_carry=(v, u))
+
+
 def _by_gate(weights: Sequence[Array]) -> Iterator[tuple[Array, Array, Array]]:
     """(W, U, b) of each gate, from all W, then all U, then all b."""
     gates = len(weights) // 3
@@ -111,6 +126,8 @@ def multi_head_attention(
 
 
 FORWARD: Mapping[str, Library] = {
+    "rnn": rnn,
+    "lstm": lstm,
     "rnn_cell": rnn_cell,
     "gru_cell": gru_cell,
     "lstm_cell": lstm_cell,

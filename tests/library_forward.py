@@ -288,7 +288,7 @@ SCORED_IN_SINGLE = {
 """`jax.nn.dot_product_attention` takes its scores in float32; Flax, where it is, in float64."""
 
 ON_FLAX = (
-    *("gru_cell", "lstm_cell", "lstm_cell_fused", "rnn_cell", "weight_norm"),
+    *("gru_cell", "lstm_cell", "lstm_cell_fused", "rnn_cell", "weight_norm", "rnn", "lstm"),
     *sorted(SCORED_IN_SINGLE),
 )
 """Those in `flax_forward`, for whoever has Flax."""

@@ -137,7 +137,8 @@ def test_an_average_over_many_steps_is_the_one_kept_step_by_step(name: str) -> N
     for _, inputs in tried(layer):
         # The bias at the start is the page's subject, so it is not taken off.
         rule = MOVING[name](inputs["beta"], debias=False)
-        state, kept = rule.init(inputs["G"][0]), None
+        # The library begins with 0, the page with any average.
+        state, kept = rule.init(inputs["G"][0])._replace(ema=inputs["a"]), None
         for gradient in inputs["G"]:
             kept, state = rule.update(gradient, state)
         outputs, _ = layer.forward(*inputs.values())
