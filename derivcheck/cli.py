@@ -57,6 +57,10 @@ class Backend(StrEnum):
     JAX = "jax"
 
 
+class Gradients(StrEnum):
+    AUTODIFF = "autodiff"
+
+
 class Form(StrEnum):
     TEXT = "text"
     LATEX = "latex"
@@ -229,11 +233,17 @@ def train_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     device: Annotated[Device, typer.Option(help="Where JAX computes.")] = Device.CPU,
     dtype: Annotated[Dtype, typer.Option(help="Precision of the run.")] = Dtype.FLOAT32,
+    against: Annotated[
+        Gradients | None, typer.Option(help="Take every step with these too, and compare.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     checkpoint: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="By default checkpoints/MODEL.npz.", dir_okay=False),
     ] = None,
+    reports: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the report is written.", file_okay=False)
+    ] = Path("reports"),
 ) -> None:
     """Train a model whose every gradient comes from the registry.
 
@@ -255,7 +265,16 @@ def train_command(
         typer.echo(command.listing(), nl=False)
         return
     request = command.Request(
-        model, backend.value, data, steps, seed, dtype.value, resume, checkpoint
+        model,
+        backend.value,
+        data,
+        steps,
+        seed,
+        dtype.value,
+        resume,
+        checkpoint,
+        against is not None,
+        reports,
     )
     try:
         status = command.train(request, terminal.console(), terminal.console(stderr=True))

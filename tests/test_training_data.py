@@ -383,7 +383,7 @@ def test_a_real_table_with_a_hole(tmp_path):
     with pytest.raises(DataError, match="column Weight: there is no value"):
         load(SHARED / "Fish.csv", "Weight")
     place = lines[0].split(",").index("Weight")
-    whole = [line for line in lines if line.split(",")[place] not in ("", "NA", "0")]
+    whole = [line for line in lines if line.split(",")[place] not in ("", "0.0")]
     (tmp_path / "fish.csv").write_text("\n".join(whole))
     data = load(tmp_path / "fish.csv", "Weight")
     assert len(data.train["x"]) + len(data.test["x"]) == 157

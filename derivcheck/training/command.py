@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from rich.console import Console
 from rich.text import Text
 
 from derivcheck.training import checkpoint as checkpoints
+from derivcheck.training import report
 from derivcheck.training.arrays import Backend, Dtype
 from derivcheck.training.bundled import NoLibrary
 from derivcheck.training.checkpoint import CheckpointError
+from derivcheck.training.comparison import Comparison
 from derivcheck.training.data import DataError, Unsuitable
 from derivcheck.training.diagnosis import Divergence
 from derivcheck.training.loop import Plan, Run
@@ -41,6 +44,21 @@ class Request:
     dtype: Dtype = "float32"
     resume: bool = False
     checkpoint: Path | None = None
+    against: bool = False
+    reports: Path = Path("reports")
+
+    def command(self) -> str:
+        """What to type to run it once more."""
+        options = {
+            "--backend": self.backend,
+            "--data": self.data,
+            "--steps": self.steps,
+            "--seed": self.seed,
+            "--dtype": self.dtype,
+        }
+        given = [f"{name} {value}" for name, value in options.items() if value is not None]
+        words = ["derivcheck train", self.model, *given]
+        return " ".join([*words, "--against autodiff"] if self.against else words)
 
 
 def listing() -> str:
@@ -89,9 +107,10 @@ def train(request: Request, out: Console, log: Console) -> int:
         except CheckpointError as error:
             raise Unusable(str(error)) from error
         log.print(Text(f"resumed at step {run.step} from {path}"), soft_wrap=True)
+    comparison = Comparison(run) if request.against else None
     try:
         with Shown(log, run) as shown:
-            run.told = shown
+            run.told = both(comparison, shown)
             run.go()
     except Divergence as error:
         out.print(Text(str(error)), soft_wrap=True)
@@ -103,8 +122,26 @@ def train(request: Request, out: Console, log: Console) -> int:
         return INTERRUPTED
     except OSError as error:
         raise Unusable(f"the checkpoint cannot be written: {error}") from error
+    if comparison:
+        comparison.finish()
     out.print(Text(conclusion(run)), soft_wrap=True)
+    try:
+        written = report.write(run, request.reports, comparison, request.command())
+    except (OSError, NoLibrary) as error:
+        raise Unusable(f"the report cannot be written: {error}") from error
+    out.print(Text(f"report: {written}"), soft_wrap=True)
     return 0
+
+
+def both(comparison: Comparison | None, shown: Shown) -> Callable[[Run], None]:
+    """Autodiff takes each step too, if it is compared with."""
+
+    def told(run: Run) -> None:
+        if comparison:
+            comparison(run)
+        shown(run)
+
+    return told
 
 
 def steps_of(path: Path) -> int:

@@ -20,8 +20,8 @@ from derivcheck.training.data import Data
 from derivcheck.training.diagnosis import diagnosed
 from derivcheck.training.evaluation import Evaluation
 from derivcheck.training.initialisation import Initialiser
-from derivcheck.training.model import Model, Parameters, State
-from derivcheck.training.step import Gradients, Position, finite, from_pullbacks, make_step
+from derivcheck.training.model import Batch, Model, Parameters, State
+from derivcheck.training.step import Gradients, Losses, Position, finite, from_pullbacks, make_step
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -150,6 +150,12 @@ class Run:
             known.append(float(loss))
         self.position, self.step = after, self.step + 1
         self._tell()
+
+    def stepped(self, position: Position, batch: Batch) -> tuple[Position, Losses]:
+        """One step from any position, as the next one of the run would be; the run stays."""
+        rate = self.plan.model.recipe.optimiser.rate
+        after, losses, _ = self._step(position, batch, *self._numbers(self.step + 1, rate))
+        return after, losses
 
     def _numbers(self, number: int, rate: float) -> tuple[Array, Array]:
         if self.plan.backend == "numpy":

@@ -91,8 +91,9 @@ class Model:
     same for every pass. `metrics` looks at the outputs of a forward pass, as NumPy arrays; the
     first one is what early stopping follows, better when larger unless its name is `loss` or ends
     in `error`. `noise` draws what a training step needs of chance (dropout masks, latent
-    variables). `images` says that rows of numbers are no input. `objectives` maps each loss to the
-    beginning of the names of its parameters.
+    variables). `images` says that rows of numbers are no input. `exhibit` is the one of `exhibits`
+    that its report shows, and `sample` makes images from codes for it. `objectives` maps each loss
+    to the beginning of the names of its parameters.
     """
 
     name: str
@@ -106,4 +107,6 @@ class Model:
     noise: Callable[[numpy.random.Generator, Batch, Recipe], Batch] = _no_noise
     state: Callable[[Data, Recipe], State] = _no_state
     images: bool = False
+    exhibit: str = ""
+    sample: Callable[[Pass, Node, Nodes], Node] | None = None
     objectives: Mapping[str, str] = field(default_factory=lambda: {"loss": ""})

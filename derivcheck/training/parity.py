@@ -93,8 +93,11 @@ def from_autodiff(model: Model) -> Gradients:
     return gradients
 
 
-def scaled_differences(found: Parameters, expected: Parameters) -> Mapping[str, float]:
-    """For each parameter the largest difference, over the largest entry of what is expected.
+def scaled_differences(
+    found: Parameters, expected: Parameters, scales: Mapping[str, float] | None = None
+) -> Mapping[str, float]:
+    """For each parameter the largest difference, over the largest entry of what is expected, or
+    over its scale in `scales` where that is larger.
 
     The scale is that of the parameter's own gradient. One that is 0 but for rounding (the bias of
     attention's keys) has none, so no scale is smaller than a thousandth of the largest of all.
@@ -103,6 +106,8 @@ def scaled_differences(found: Parameters, expected: Parameters) -> Mapping[str, 
         name: float(numpy.abs(numpy.asarray(value, numpy.float64)).max(initial=0.0))
         for name, value in expected.items()
     }
+    for name, scale in (scales or {}).items():
+        sizes[name] = max(sizes[name], scale)
     largest = max(sizes.values(), default=0.0)
     return {
         name: _difference(found[name], value) / max(sizes[name], largest * 1e-3, 1e-300)

@@ -54,6 +54,10 @@ def _encoded(apply: Pass, images: Node, parameters: Nodes) -> Node:
     return apply("relu", dense(apply, images, parameters, "encoder"))
 
 
+def _sampled(apply: Pass, code: Node, parameters: Nodes) -> Node:
+    return apply("sigmoid", decoded(apply, code, parameters))
+
+
 def decoded(apply: Pass, code: Node, parameters: Nodes) -> Node:
     """Logits of pixels, from codes."""
     return dense(
@@ -160,6 +164,7 @@ MODELS = (
         _autoencoder_parameters,
         _autoencoder,
         reconstruction_error,
+        exhibit="reconstructions",
     ),
     Model(
         "vae",
@@ -171,6 +176,8 @@ MODELS = (
         _vae,
         reconstruction_error,
         noise=_latent,
+        exhibit="reconstructions",
+        sample=_sampled,
     ),
     Model(
         "gan",
@@ -188,6 +195,8 @@ MODELS = (
         _gan,
         told_apart,
         noise=_latent,
+        exhibit="samples",
+        sample=generated,
         objectives={"discriminator loss": "discriminator.", "generator loss": "generator."},
     ),
 )

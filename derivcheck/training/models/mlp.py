@@ -181,5 +181,6 @@ MODELS = (
         partial(_parameters, hidden=dense_parameters),
         partial(_forward, hidden=_tanh),
         accuracy,
+        exhibit="boundary",
     ),
 )

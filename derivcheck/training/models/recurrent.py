@@ -179,5 +179,6 @@ MODELS = (
         partial(_every, cell=LSTM),
         next_accuracy,
         state=partial(_nothing_carried, cell=LSTM),
+        exhibit="writing",
     ),
 )

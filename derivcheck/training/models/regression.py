@@ -66,6 +66,7 @@ def _regression_1d(units: int) -> Model:
         _curve_parameters,
         _curve,
         squared_error,
+        exhibit="curve",
     )
 
 
@@ -79,6 +80,7 @@ MODELS = (
         _linear_parameters,
         _linear,
         squared_error,
+        exhibit="least squares",
     ),
     Model(
         "softmax_regression",

@@ -111,5 +111,6 @@ MODELS = (
         _parameters,
         _forward,
         next_accuracy,
+        exhibit="writing",
     ),
 )

@@ -1,0 +1,131 @@
+"""A run beside the same run with JAX's gradients: how far apart they come, how fast each is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+import numpy
+
+from derivcheck.training.arrays import compiled, precision
+from derivcheck.training.loop import Run
+from derivcheck.training.parity import from_autodiff, scaled_differences
+from derivcheck.training.step import Position, from_pullbacks
+
+REPEATS = 20
+"""Timings of each kind, interleaved, of which the median counts."""
+
+SHORTEST = 0.02
+"""Seconds that a timing lasts at least: so many steps are taken together."""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Steps a second; `spread` is the ratio of two medians of autodiff with itself."""
+
+    ours: float
+    autodiff: float
+    spread: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.autodiff
+
+
+@dataclass(eq=False)
+class Comparison:
+    """Follows a run: called after each of its steps, it takes the same one with autodiff.
+
+    `gradients` are the scaled differences at equal parameters, by step and parameter, where the
+    scale of a parameter is the largest entry that its gradient had at this step or an earlier one
+    that was compared: at the end of a run the gradient is what is left of sums that cancel.
+    `parameters` are the largest differences of the two runs' parameters, at any look.
+    """
+
+    run: Run
+    autodiff: Run = field(init=False)
+    gradients: dict[int, Mapping[str, float]] = field(
+        default_factory=dict[int, Mapping[str, float]], init=False
+    )
+    parameters: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _scales: dict[str, float] = field(default_factory=dict[str, float], init=False)
+
+    def __post_init__(self) -> None:
+        plan = replace(self.run.plan, backend="jax")
+        self.autodiff = Run(plan, gradients=from_autodiff(plan.model))
+        self._theirs = compiled(from_autodiff(plan.model), "jax")
+        self._ours = compiled(
+            from_pullbacks(plan.model, self.run.plan.backend), self.run.plan.backend
+        )
+        self._compare_gradients()
+
+    def __call__(self, run: Run) -> None:
+        """Catch up with the run; look where it has looked."""
+        with precision("jax", run.plan.dtype):
+            while self.autodiff.step < run.step:
+                if self.autodiff.step == run.plan.model.recipe.steps // 2:
+                    self._compare_gradients()
+                self.autodiff.advance()
+            if run.looks and run.looks[-1].step == run.step:
+                self.autodiff.look()
+                self._compare_parameters()
+
+    def finish(self) -> None:
+        """Compare once more, where the run ended."""
+        self._compare_gradients()
+        self._compare_parameters()
+
+    def _compare_gradients(self) -> None:
+        autodiff = self.autodiff
+        with precision("jax", autodiff.plan.dtype):
+            position, batch = autodiff.position, autodiff.batches.at(autodiff.step)
+            _, expected, _ = self._theirs(position.parameters, position.state, batch)
+            if self.run.plan.backend == "numpy":
+                position = _plain(position)
+            _, found, _ = self._ours(position.parameters, position.state, batch)
+        for name, value in expected.items():
+            largest = float(numpy.abs(numpy.asarray(value, numpy.float64)).max(initial=0.0))
+            self._scales[name] = max(largest, self._scales.get(name, 0.0))
+        self.gradients[autodiff.step] = scaled_differences(found, expected, self._scales)
+
+    def _compare_parameters(self) -> None:
+        found = scaled_differences(self.run.position.parameters, self.autodiff.position.parameters)
+        for name, value in found.items():
+            self.parameters[name] = max(value, self.parameters.get(name, 0.0))
+
+    def throughput(self) -> Throughput:
+        """Whole steps of both, at equal positions; takes a few seconds."""
+        with precision("jax", self.run.plan.dtype):
+            ours, autodiff = _repeated(self.run), _repeated(self.autodiff)
+            times = [(autodiff(), ours(), autodiff()) for _ in range(REPEATS)]
+        first, middle, last = (median(each) for each in zip(*times, strict=True))
+        return Throughput(1 / middle, 2 / (first + last), max(first, last) / min(first, last))
+
+
+def _plain(position: Position) -> Position:
+    def numpy_of(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {name: numpy.asarray(value) for name, value in arrays.items()}
+
+    return Position(numpy_of(position.parameters), {}, numpy_of(position.state))
+
+
+def _repeated(run: Run) -> Callable[[], float]:
+    """Seconds for one step of the run, from several at once; the run stays where it is."""
+    batch = run.batches.at(0)
+
+    def seconds(count: int) -> float:
+        position = run.position
+        begun = time.perf_counter()
+        for _ in range(count):
+            position, _ = run.stepped(position, batch)
+        # JAX hands arrays out before they are computed.
+        for value in position.parameters.values():
+            numpy.asarray(value)
+        return (time.perf_counter() - begun) / count
+
+    seconds(1)  # compiles
+    count = max(1, round(SHORTEST / seconds(1)))
+    return lambda: seconds(count)

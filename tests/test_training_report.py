@@ -1,0 +1,138 @@
+"""`derivcheck train` as people use it: what it prints, writes and returns."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from derivcheck.cli import app
+from derivcheck.training import MODELS, report
+from derivcheck.training.command import Request
+from derivcheck.training.comparison import Comparison
+from derivcheck.training.exhibits import EXHIBITS
+from tests.training_models import short_run
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object):
+        return CliRunner().invoke(app, ["train", *map(str, arguments)])
+
+    return run
+
+
+def test_list_names_every_model_with_its_data(train):
+    result = train("--list")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [[m.name, m.data] for m in MODELS.values()]
+
+
+def test_a_run_says_how_it_ended_and_writes_a_report(train, tmp_path):
+    result = train("two_moons", "--backend", "numpy", "--steps", 20, "--against", "autodiff")
+    assert result.exit_code == 0, result.output
+    assert re.match(r"two_moons on moons  20 steps  accuracy \d\.\d{4}  loss", result.stdout)
+    assert "report: reports/train-two_moons.md" in result.stdout
+    page = (tmp_path / "reports/train-two_moons.md").read_text()
+    for name in ("linear", "bias", "tanh", "softmax_cross_entropy", "rmsprop"):
+        assert f"[{name}]({name}.md)" in page
+    assert "derivcheck train two_moons --backend numpy --steps 20 --seed 0" in page
+    facts = json.loads((tmp_path / "reports/train-two_moons.json").read_text())
+    assert facts["gradients"].keys() == {"0", "10", "20"}
+    for name in ("train-two_moons.png", "train-two_moons-shows.png"):
+        assert (tmp_path / "reports" / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "checkpoints/two_moons.npz").exists()
+
+
+def test_the_command_of_a_report_gives_the_same_report(train, tmp_path):
+    train("regression_1d_2", "--backend", "numpy", "--steps", 10)
+    names = ("train-regression_1d_2.md", "train-regression_1d_2.png")
+    first = [(tmp_path / "reports" / name).read_bytes() for name in names]
+    command = re.search(r"```sh\nderivcheck train (.*)\n", first[0].decode())
+    assert command
+    train(*command[1].split())
+    assert [(tmp_path / "reports" / name).read_bytes() for name in names] == first
+
+
+def test_resume_goes_on_with_the_steps_that_were_asked_for(train):
+    train("two_moons", "--backend", "numpy", "--steps", 10)
+    result = train("two_moons", "--backend", "numpy", "--resume")
+    assert result.exit_code == 0
+    assert "two_moons on moons  10 steps" in result.stdout
+    assert "resumed at step 10" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ([], "train needs the name of a model, or --list"),
+        (["two_mons"], "no model is called 'two_mons'; nearest: two_moons"),
+        (["two_moons", "--data", "wave"], "wave holds values"),
+        (["two_moons", "--data", "none.npz"], "none.npz: there is no such file"),
+        (["two_moons", "--resume"], "two_moons.npz: there is no such file to resume from"),
+    ],
+)
+def test_a_mistake_is_one_line(train, arguments, what):
+    result = train(*arguments)
+    assert result.exit_code == 2
+    assert what in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.output
+
+
+def test_a_run_that_diverges_has_a_status_of_its_own(train, tmp_path):
+    table = tmp_path / "huge.csv"
+    table.write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(50)))
+    # A feature of 0 variance but for one entry cannot diverge; a rate that is too large does.
+    model = MODELS["linear_regression"]
+    hot = {**MODELS, "linear_regression": _with_rate(model, 1e12)}
+    from derivcheck.training import command
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "MODELS", hot)
+        result = train("linear_regression", "--data", f"{table}:b", "--backend", "numpy")
+    assert result.exit_code == 1
+    assert re.match(r"diverged at step \d+: .*is not finite; largest gradient", result.stdout)
+
+
+def _with_rate(model, rate):
+    from dataclasses import replace
+
+    recipe = model.recipe
+    return replace(
+        model, recipe=replace(recipe, optimiser=replace(recipe.optimiser, rate=rate), steps=200)
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_has_a_report(name, tmp_path):
+    """Also one that shows something; the picture is there exactly if the page refers to it."""
+    run = short_run(name, 2, dtype="float32")
+    run.go()
+    path = report.write(run, tmp_path, None, Request(name).command())
+    page = path.read_text()
+    assert MODELS[name].exhibit in ("", *EXHIBITS)
+    assert ("## What it shows" in page) == bool(MODELS[name].exhibit)
+    assert (tmp_path / f"train-{name}-shows.png").exists() == (f"train-{name}-shows.png" in page)
+    assert "| 2 |" in page
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_both_runs_are_side_by_side(backend):
+    run = short_run("two_moons", 6, backend, evaluate=2)
+    comparison = Comparison(run)
+    run.told = comparison
+    run.go()
+    comparison.finish()
+    assert comparison.autodiff.step == 6
+    assert [look.step for look in comparison.autodiff.looks] == [2, 4, 6]
+    assert list(comparison.gradients) == [0, 3, 6]
+    assert max(max(each.values()) for each in comparison.gradients.values()) < 1e-12
+    assert comparison.parameters.keys() == run.position.parameters.keys()
+    assert max(comparison.parameters.values()) < 1e-12
+    throughput = comparison.throughput()
+    assert throughput.ours > 0
+    assert throughput.spread >= 1
+    assert run.step == 6  # timing leaves the runs where they are
