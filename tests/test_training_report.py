@@ -7,11 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from derivcheck.cli import app
-from derivcheck.training import MODELS, report
+from derivcheck.training import MODELS, command, report
 from derivcheck.training.command import Request
 from derivcheck.training.comparison import Comparison
 from derivcheck.training.exhibits import EXHIBITS
-from tests.training_models import short_run
+from derivcheck.training.optimisers import Optimiser
+from tests.training_models import short_run, shortened
 
 
 @pytest.fixture
@@ -82,28 +83,14 @@ def test_a_mistake_is_one_line(train, arguments, what):
     assert "Traceback" not in result.output
 
 
-def test_a_run_that_diverges_has_a_status_of_its_own(train, tmp_path):
-    table = tmp_path / "huge.csv"
+def test_a_run_that_diverges_has_a_status_of_its_own(train, tmp_path, monkeypatch):
+    table = tmp_path / "table.csv"
     table.write_text("a,b\n" + "".join(f"{n},{n * n}\n" for n in range(50)))
-    # A feature of 0 variance but for one entry cannot diverge; a rate that is too large does.
-    model = MODELS["linear_regression"]
-    hot = {**MODELS, "linear_regression": _with_rate(model, 1e12)}
-    from derivcheck.training import command
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "MODELS", hot)
-        result = train("linear_regression", "--data", f"{table}:b", "--backend", "numpy")
+    model = shortened("linear_regression", 200, optimiser=Optimiser("sgd", 1e12))
+    monkeypatch.setattr(command, "MODELS", {model.name: model})
+    result = train(model.name, "--data", f"{table}:b", "--backend", "numpy")
     assert result.exit_code == 1
     assert re.match(r"diverged at step \d+: .*is not finite; largest gradient", result.stdout)
-
-
-def _with_rate(model, rate):
-    from dataclasses import replace
-
-    recipe = model.recipe
-    return replace(
-        model, recipe=replace(recipe, optimiser=replace(recipe.optimiser, rate=rate), steps=200)
-    )
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -40,7 +40,7 @@ def _convolved(apply: Pass, x: Node, parameters: Nodes, name: str, stride: int =
     """3×3 convolution and batch normalisation; the shift of the latter is the only bias."""
     kernel = parameters[f"{name}.K"]
     none = apply.zeros(kernel.shape[:1], kernel.value.dtype)
-    made = apply("conv2d", x, kernel, none, u=stride, p=1)
+    made = apply("conv2d", x, kernel, none, u=stride, p=1, d=1)
     return per_channel(apply, made, lambda rows: batch_norm(apply, rows, parameters, name))
 
 
@@ -71,7 +71,7 @@ def _cnn(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe) -> Outcom
     x = batch["x"]
     for name in ("conv0", "conv1"):
         x = _rectified(apply, _convolved(apply, x, parameters, name))
-        x = apply("avg_pool2d", x, R=2, Q=2, u=2, p=0)
+        x = apply("max_pool2d", x, R=2, Q=2, u=2, p=0)
     x = apply("relu", dense(apply, apply.flat(x), parameters, "hidden"))
     logits = dense(apply, x, parameters, "output")
     return classified(apply, logits, batch["y"], recipe.options.get("smoothing", 0.0))
