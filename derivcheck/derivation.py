@@ -49,6 +49,8 @@ class Link:
     nobody. `conditional` says that it is claimed under a condition in words that could not be read:
     no counterexample convicts it. `occasion` is “the condition = 0” for conditions that were read
     (both sides are multiplied by them): where that cannot be refuted the claim says nothing.
+    `borrowed` is a letter that sits on no axis here and runs over what it does in another section,
+    which convicts nobody.
     """
 
     relation: str
@@ -60,6 +62,7 @@ class Link:
     fault: Diagnostic | None = None
     conditional: bool = False
     occasion: Reading | None = None
+    borrowed: Index | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from derivcheck.calculus import UnknownFunction, expand_derivatives
 from derivcheck.derivation import Link, Reading
 from derivcheck.diagnostic import Diagnostic
 from derivcheck.expression import (
+    Count,
     Expression,
     Parameter,
     free_indices,
@@ -285,6 +286,15 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
             "it does not always hold, and it is claimed under a condition that was not read",
             counterexample=refutation.counterexample,
             help="write the condition as cases, an Iverson bracket or a declared domain",
+        )
+    if link.borrowed is not None:
+        letter, runs = link.borrowed.name, text(Count(link.borrowed.extent))
+        return Judgement(
+            Verdict.UNDECIDED,
+            "no-extent",
+            f"it fails if {letter} runs over {runs} places as elsewhere, which nothing here says",
+            counterexample=refutation.counterexample,
+            help=rf"write the bounds, or “for {letter} = 1, …, {runs}”",
         )
     if refutation.natural_domain:
         return Judgement(

@@ -104,6 +104,7 @@ class _Page:
             match block:
                 case Heading(level, parts, _):
                     self.state.scope.enter(level)
+                    self.state.sizes.section = self.state.scope.section
                     self.suppositions.heading()
                     self.heading = "".join(p.text for p in parts if isinstance(p, Prose)).strip()
                     self.title = self.title or self.heading

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from derivcheck.derivation import Item, Link, Reading
@@ -106,8 +106,10 @@ class Settling:
         if item.link is None:
             return item
         sizes = self.state.sizes
-        readings = tuple(map(self.reading, item.link.readings))
-        loose = _undetermined(readings, sizes.undetermined)
+        written = item.link.readings
+        borrowed = _first_index(written, sizes.borrowed)
+        readings = tuple(map(self.reading, written))
+        loose = _first_binder(readings, sizes.undetermined)
         if loose is not None:
             fault = Diagnostic(
                 Severity.ERROR,
@@ -124,7 +126,13 @@ class Settling:
             readings = (*readings, *charitable(readings[0], self.losses))
         unknown = tuple(map(sizes.tensor, item.link.unknown))
         occasion = self.reading(item.link.occasion) if item.link.occasion else None
-        link = replace(item.link, readings=readings, unknown=unknown, occasion=occasion)
+        link = replace(
+            item.link,
+            readings=readings,
+            unknown=unknown,
+            occasion=occasion,
+            borrowed=borrowed and sizes.index(borrowed),
+        )
         return replace(item, link=link)
 
     def later(self, reading: Reading) -> Reading | None:
@@ -219,18 +227,17 @@ def _is_about_an_entry(expression: Expression) -> bool:
             return False
 
 
-def _undetermined(readings: tuple[Reading, ...], loose: set[Affine]) -> Index | None:
+def _first_index(readings: Iterable[Reading], wanted: Callable[[Affine], bool]) -> Index | None:
+    """The first index, free or bound, with such an extent."""
+    return next((i for r in readings for i in (*r.indices, *_bound(r)) if wanted(i.extent)), None)
+
+
+def _first_binder(readings: Iterable[Reading], loose: set[Affine]) -> Index | None:
     """A bound index that sits on no axis and has no bounds: its sum has no value."""
-    if not loose:
-        return None
-    return next(
-        (
-            index
-            for reading in readings
-            for side in (reading.left, reading.right)
-            for node in walk(side)
-            for index in binders(node)
-            if index.extent in loose
-        ),
-        None,
-    )
+    return next((i for r in readings if loose for i in _bound(r) if i.extent in loose), None)
+
+
+def _bound(reading: Reading) -> Iterator[Index]:
+    for side in (reading.left, reading.right):
+        for node in walk(side):
+            yield from binders(node)

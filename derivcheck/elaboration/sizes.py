@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from derivcheck.elaboration.scope import Section
 from derivcheck.expression import (
     Affine,
     Atom,
@@ -35,10 +36,14 @@ class Sizes:
     def __init__(self) -> None:
         self._bound: dict[Parameter, Affine] = {}
         self._hints: dict[Parameter, str] = {}
+        self._sections: dict[Parameter, Section] = {}
         self._axes: list[Parameter] = []
         self._likely: list[tuple[Affine, Affine]] = []
         self._tensors: dict[Tensor, Tensor] = {}
         self._replaced: dict[Tensor, Tensor] = {}
+        self._borrowed: set[Parameter] = set()
+        self.section: Section = ()
+        """Where the page is being read."""
         self.undetermined: set[Affine] = set()
         self.base = 0
         self.bases: dict[Affine, int] = {}
@@ -48,6 +53,7 @@ class Sizes:
         """A size that is not known yet: of an axis, or of what a letter runs over."""
         parameter = Parameter(f"?{len(self._hints)}")
         self._hints[parameter] = hint
+        self._sections[parameter] = self.section
         if axis:
             self._axes.append(parameter)
         return Affine.of(parameter)
@@ -154,6 +160,14 @@ class Sizes:
         """In the end, read `tensor` as `narrowed` (a bound was declared after its first use)."""
         self._replaced[tensor] = narrowed
 
+    def borrowed(self, size: Affine) -> bool:
+        """Whether a size is one that a letter has in another section, for want of a better."""
+        return any(
+            atom in self._borrowed or (atom in self._bound and self.borrowed(self._bound[atom]))
+            for atom in size.atoms()
+            if isinstance(atom, Parameter)
+        )
+
     def open(self, size: Affine) -> bool:
         atom = self.find(size).atom
         return isinstance(atom, Parameter) and atom in self._hints
@@ -161,22 +175,31 @@ class Sizes:
     def close(self, taken: Iterable[str]) -> None:
         """Name what is still open after the letters that run over it: N_m for m.
 
-        A letter that sits on no axis takes the extent that it has elsewhere on the page, if that is
-        one extent only; `undetermined` are the extents of letters for which this fails too.
+        A letter that sits on no axis takes the extent that it has elsewhere in its section, or else
+        on the page, if that is one extent only; from another section it is `borrowed`.
+        `undetermined` are the extents of letters for which this fails too.
         """
         for left, right in self._likely:
             if self.open(left) or self.open(right):
                 self.unify(left, right)
         axes = {self.find(Affine.of(axis)) for axis in self._axes}
+        nearby: dict[tuple[str, Section], set[Affine]] = {}
         elsewhere: dict[str, set[Affine]] = {}
         for parameter, hint in self._hints.items():
             size = self.find(Affine.of(parameter))
             if not self.open(size) or size in axes:
+                nearby.setdefault((hint, self._sections[parameter]), set()).add(size)
                 elsewhere.setdefault(hint, set()).add(size)
         for parameter, hint in self._hints.items():
             size = self.find(Affine.of(parameter))
-            if self.open(size) and size not in axes and len(elsewhere.get(hint, ())) == 1:
-                self.unify(size, *elsewhere[hint])
+            if not self.open(size) or size in axes:
+                continue
+            here = nearby.get((hint, self._sections[parameter]), set())
+            found = here if len(here) == 1 else elsewhere.get(hint, set())
+            if len(found) == 1:
+                if found is not here and isinstance(size.atom, Parameter):
+                    self._borrowed.add(size.atom)
+                self.unify(size, *found)
         loose = [
             parameter
             for parameter in self._hints

@@ -22,7 +22,6 @@ from derivcheck.normal_form.atoms import (
     Scalar,
     Sign,
     Variable,
-    monomial_text,
 )
 from derivcheck.normal_form.integers import (
     lowest_terms,
@@ -36,6 +35,8 @@ from derivcheck.normal_form.linear import (
     constant,
     divided,
     leading_orientation,
+    plain_orientation,
+    quotient,
     scaled,
     sort,
     subtracted,
@@ -331,6 +332,10 @@ class Arithmetic(Signs):
                 if (k * e) % 2:
                     sign = self.positive(self.of_atom(atom))
                     parts.append(subtracted(scaled(sign, 2), constant(1)))
+            elif isinstance(atom, Root) and mask == NEGATIVE and k % 2:
+                # √(a/b) = √(−a)/√(−b) for b < 0
+                parts.append(self.power(scaled(atom.base, -1), k * e))
+                coefficient = -coefficient
             else:
                 left.append((atom, k))
         if not left and coefficient < 0:
@@ -395,10 +400,22 @@ class Arithmetic(Signs):
             for atom, k in shared.items()
             if whole or k.denominator != 1 or not self.atom_sign(atom) & NEGATIVE
         }
-        orientation = leading_orientation(base) or _plain_orientation(base)
+        turned = [
+            (atom, k)
+            for atom, k in shared.items()
+            if atom not in pulled
+            and isinstance(atom, Root)
+            and k % 2
+            and self.atom_sign(atom) == NEGATIVE
+        ]
+        if turned:
+            outside = [self.power(scaled(atom.base, -1), k * e) for atom, k in turned]
+            rest = quotient(base, dict[Atom, Number](turned), (-1) ** len(turned))
+            return self.multiply_all([*outside, self._root(rest, e)])
+        orientation = leading_orientation(base) or plain_orientation(base)
         if whole and orientation < 0:
             number = -number
-        inside = _quotient(base, pulled, number)
+        inside = quotient(base, pulled, number)
         expanded = self._expanded(inside)
         self._inherit(base, expanded, pulled, number)
         signed = whole and bool(pulled) and _two_valued(expanded) is not None
@@ -421,7 +438,7 @@ class Arithmetic(Signs):
         self, form: NormalForm, content: dict[Atom, Number], number: Number
     ) -> NormalForm:
         """The form divided by factors of all its terms."""
-        return self._expanded(_quotient(form, content, number))
+        return self._expanded(quotient(form, content, number))
 
     def _expanded(self, form: NormalForm) -> NormalForm:
         """The form with the roots expanded that a division has left under a whole power."""
@@ -460,20 +477,6 @@ class Arithmetic(Signs):
         return number, lowest
 
 
-def _quotient(form: NormalForm, content: dict[Atom, Number], number: Number) -> NormalForm:
-    rest: dict[Monomial, Number] = {}
-    for monomial, coefficient in form.terms.items():
-        factors = dict(monomial)
-        for atom, k in content.items():
-            remaining = factors.get(atom, 0) - k
-            if remaining:
-                factors[atom] = remaining
-            else:
-                factors.pop(atom, None)
-        rest[sort(factors)] = divided(coefficient, number)
-    return NormalForm(rest)
-
-
 def _two_valued(form: NormalForm) -> Number | None:
     """c, if the form is c·(1 − 2g) for an indicator g."""
     size = form.terms.get((), 0)
@@ -491,8 +494,3 @@ def _expands(root: Root, exponent: Number) -> bool:
 
 def _boolean(atom: Variable) -> bool:
     return atom.tensor.domain.values == (0, 1)
-
-
-def _plain_orientation(form: NormalForm) -> int:
-    last = max(form.terms, key=lambda monomial: monomial_text(monomial, {}))
-    return 1 if form.terms[last] > 0 else -1

@@ -41,8 +41,8 @@ def subtracted(left: NormalForm, right: NormalForm) -> NormalForm:
 
 
 def divided(left: Number, right: Number) -> Number:
-    quotient = Fraction(left) / right
-    return quotient.numerator if quotient.denominator == 1 else quotient
+    ratio = Fraction(left) / right
+    return ratio.numerator if ratio.denominator == 1 else ratio
 
 
 def sort(factors: dict[Atom, Number]) -> Monomial:
@@ -62,3 +62,24 @@ def leading_orientation(form: NormalForm) -> int:
     if any(text == last and other != sign for text, other in texts[:-1]):
         return 0
     return 1 if sign else -1
+
+
+def plain_orientation(form: NormalForm) -> int:
+    """The sign of the leading coefficient, whatever the letters are."""
+    last = max(form.terms, key=lambda monomial: monomial_text(monomial, {}))
+    return 1 if form.terms[last] > 0 else -1
+
+
+def quotient(form: NormalForm, content: dict[Atom, Number], number: Number) -> NormalForm:
+    """The form divided by a number and powers of atoms."""
+    rest: dict[Monomial, Number] = {}
+    for monomial, coefficient in form.terms.items():
+        factors = dict(monomial)
+        for atom, k in content.items():
+            remaining = factors.get(atom, 0) - k
+            if remaining:
+                factors[atom] = remaining
+            else:
+                factors.pop(atom, None)
+        rest[sort(factors)] = divided(coefficient, number)
+    return NormalForm(rest)
