@@ -34,6 +34,11 @@ class Counting:
         if start in (0, 1):
             self._axes.setdefault((name, place), set()).add(start)
 
+    def start(self, name: str, place: int) -> int | None:
+        """What this very axis is said to be counted from, if anything says so."""
+        starts = self._axes.get((name, place), set())
+        return self._fixed.get((name, place), next(iter(starts)) if len(starts) == 1 else None)
+
     def shift(self, name: str, place: int, lower: int) -> int:
         """How far into the axis of a recurrence a letter that runs from `lower` begins; 0 on
         every other axis, which is counted from where the letter begins."""

@@ -5,10 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.names import label, nodes, parts, subscripted
+from derivcheck.elaboration.names import (
+    declared_name,
+    label,
+    nodes,
+    parts,
+    subscript_items,
+    subscripted,
+)
 from derivcheck.elaboration.scope import ParameterMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import Affine, Index, Tensor
@@ -83,7 +91,35 @@ class Letters:
 
     def find(self, name: str) -> tuple[Index, int | None]:
         """The index that a letter means here and the value a written lower bound starts it from."""
-        return self.bound(name) or (self.free(name), self.lower(name))
+        index, lower = self.bound(name) or (self.free(name), self.lower(name))
+        return index, self._seat(name) if lower is None and self._page.recurrences else lower
+
+    def _seat(self, name: str) -> int | None:
+        """From where a letter without a written range counts: as the axes on which it stands bare.
+
+        With recurrences axes of one page begin at different numbers.
+        """
+        starts: dict[int, Span] = {}
+        for side in self._sides:
+            for node in nodes(side):
+                if isinstance(node, syntax.Scripted) and node.subscript is not None:
+                    array = declared_name(replace(node, subscript=None)) or ""
+                    for place, item in enumerate(subscript_items(node.subscript, None)):
+                        start = self._page.counting.start(array, place)
+                        if (
+                            isinstance(item, syntax.Symbol)
+                            and item.name == name
+                            and start in (0, 1)
+                        ):
+                            starts.setdefault(start, node.span)
+        if len(starts) > 1:
+            raise Fault(
+                "unclear-index",
+                f"{name} stands on an axis that begins with 0 and on one that begins with 1",
+                max(starts.values(), key=lambda span: span.start),
+                rf"write the range of {name}, as in \sum_{{{name}=1}}^{{T}}",
+            )
+        return next(iter(starts), None)
 
     def bound(self, name: str) -> tuple[Index, int | None] | None:
         """The innermost binder of this letter around here, None if it is not bound."""
