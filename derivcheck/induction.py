@@ -139,9 +139,11 @@ def _established(context: Context, off_kinks: bool) -> Established:
         lemmas = _lemmas(claims, extended, off_kinks)
         if len(lemmas) == len(claims):
             return Established(_supposing(claims, extended), extended, lemmas)
-        for claim in claims:
-            if claim.tensor not in lemmas:
-                waiting[claim.tensor].pop(0)
+        failed = [claim.tensor for claim in claims if claim.tensor not in lemmas]
+        # No tensor of the page rests on an adjoint, but a false claim about one takes others along.
+        adjoints = set(extended.adjoints.values())
+        for tensor in [t for t in failed if t not in adjoints] or failed:
+            waiting[tensor].pop(0)
         waiting = {tensor: left for tensor, left in waiting.items() if left}
 
 
