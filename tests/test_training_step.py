@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from derivcheck.training import MODELS
+from derivcheck.training import MODELS, optimisers
 from derivcheck.training.arrays import precision
 from derivcheck.training.initialisation import Initialiser
 from derivcheck.training.optimisers import Optimiser
@@ -63,6 +63,25 @@ def test_update_rules_are_those_of_their_papers(rule, backend):
                 before = carried.get(name, {"m": 0.0, "v": 0.0})
                 expected[name], carried[name] = rule(expected[name], before, g, t)
                 np.testing.assert_allclose(np.asarray(theta[name]), expected[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize("page", ["momentum", "adam"])
+def test_an_update_in_pieces_is_the_update(page, monkeypatch):
+    """Bit for bit: the last piece is shorter than the others."""
+    rng = np.random.default_rng(0)
+    theta, g = {"W": rng.normal(size=(7, 9))}, {"W": rng.normal(size=(7, 9))}
+    optimiser = Optimiser(page, RATE)
+
+    def updated():
+        after, moments = theta, optimiser.start(theta, "numpy")
+        for t in (1, 2):
+            after, moments = optimiser.update("numpy", after, g, moments, RATE, t)
+        return [after["W"], *moments["W"].values()]
+
+    whole = updated()
+    monkeypatch.setattr(optimisers, "PIECE", 10)
+    for pieces, expected in zip(updated(), whole, strict=True):
+        np.testing.assert_array_equal(pieces, expected)
 
 
 def test_a_parameter_without_a_gradient_stays():

@@ -33,8 +33,9 @@ class Layer:
         self, residuals: tuple[Array, ...], cotangents: tuple[Array, ...], **statics: int
     ) -> list[Array | None]:
         """A gradient for each input, None for those that are not wanted."""
-        known = {name: value for name, value in statics.items() if name in self._statics}
-        gradients = self._pullback(residuals, cotangents, **known)
+        if statics:
+            statics = {name: value for name, value in statics.items() if name in self._statics}
+        gradients = self._pullback(residuals, cotangents, **statics)
         return [None if place is None else gradients[place] for place in self.places]
 
 

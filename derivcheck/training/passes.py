@@ -18,9 +18,9 @@ from typing import Any
 from derivcheck.training.arrays import Array, Backend, library
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)  # not frozen: NumPy makes dozens a step, and that costs most
 class Node:
-    """A value of a pass.
+    """A value of a pass; nothing changes it.
 
     `place` is its number on the tape, `name` that of a parameter; `active` says that it is one or
     comes from one, so that its cotangent will be asked for.

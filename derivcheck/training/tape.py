@@ -24,23 +24,14 @@ Pullback = Callable[[Any, tuple[Array, ...]], Sequence[Array | None]]
 Watch = Callable[[str, Sequence[Array | None]], None]
 
 
-@dataclass(frozen=True)
-class Slot:
-    """An output of a call: its place, and what zeros of it look like."""
-
-    place: int
-    shape: tuple[int, ...]
-    dtype: Any
-
-
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Call:
     """One application on a tape. Residuals are apart from `pullback`, so that those of a step in
     time can be handed out of the loop and back in."""
 
     label: str
     inputs: tuple[int, ...]
-    outputs: tuple[Slot, ...]
+    outputs: tuple[Node, ...]
     residuals: Any
     pullback: Pullback
 
@@ -71,10 +62,10 @@ class Tape(Pass):
         """A tape for the body of a loop."""
         return Tape(self.backend, self.state, self.training, places=self.places)
 
-    def capture(self, nodes: Sequence[Node | float]) -> None:
+    def capture(self, nodes: Sequence[Node]) -> None:
         """Remember those that belong to a tape around this one."""
         for node in nodes:
-            if isinstance(node, Node) and 0 <= node.place < self.first:
+            if 0 <= node.place < self.first:
                 self.captured[node.place] = node
 
     def record(
@@ -86,21 +77,21 @@ class Tape(Pass):
         pullback: Pullback,
     ) -> tuple[Node, ...]:
         """Remember a call, if something active goes into it; its outputs as nodes."""
-        active = any(isinstance(each, Node) and each.active for each in inputs)
-        nodes = tuple(self.leaf(value, active=active) for value in outputs)
+        given = [each for each in inputs if isinstance(each, Node)]
+        active = any(each.active for each in given)
+        nodes = tuple([Node(value, next(self.places), "", active) for value in outputs])
         if self.watch is not None:
             self.watch(label, outputs)
         if active:
-            self.capture(inputs)
-            places = tuple(each.place if isinstance(each, Node) else -1 for each in inputs)
-            slots = tuple(Slot(n.place, n.shape, n.value.dtype) for n in nodes)
-            self.calls.append(Call(label, places, slots, residuals, pullback))
+            self.capture(given)
+            places = tuple([each.place if isinstance(each, Node) else -1 for each in inputs])
+            self.calls.append(Call(label, places, nodes, residuals, pullback))
         return nodes
 
     def apply(
         self, page: str, inputs: Sequence[Node | float], statics: Mapping[str, int]
     ) -> tuple[Node, ...]:
-        active = tuple(isinstance(each, Node) and each.active for each in inputs)
+        active = tuple([isinstance(each, Node) and each.active for each in inputs])
         pair = layer(page, self.backend, active)
         values = [each.value if isinstance(each, Node) else each for each in inputs]
         outputs, residuals = pair.forward(*values, **statics)
@@ -125,7 +116,7 @@ class Tape(Pass):
 
     def pullback(
         self,
-        seeds: Sequence[tuple[Node | Slot, Array]],
+        seeds: Sequence[tuple[Node, Array]],
         wanted: Sequence[Node],
         residuals: Sequence[Any] | None = None,
     ) -> list[Array | None]:
@@ -141,12 +132,14 @@ class Tape(Pass):
         saved = residuals if residuals is not None else [call.residuals for call in self.calls]
         for call, of_call in zip(reversed(self.calls), reversed(saved), strict=True):
             asked = [place in needed for place in call.inputs]
-            incoming = [bars.take(slot.place) for slot in call.outputs]
-            if not any(asked) or all(bar is None for bar in incoming):
+            incoming = [bars.take(node.place) for node in call.outputs]
+            if not any(asked) or not any(bar is not None for bar in incoming):
                 continue
             filled = tuple(
-                self.xp.zeros(slot.shape, slot.dtype) if bar is None else bar
-                for slot, bar in zip(call.outputs, incoming, strict=True)
+                [
+                    self.xp.zeros(node.shape, node.value.dtype) if bar is None else bar
+                    for node, bar in zip(call.outputs, incoming, strict=True)
+                ]
             )
             gradients = call.pullback(of_call, filled)
             if self.watch is not None:
@@ -161,7 +154,7 @@ class Tape(Pass):
         needed = {node.place for node in wanted}
         for call in self.calls:
             if not needed.isdisjoint(call.inputs):
-                needed.update(slot.place for slot in call.outputs)
+                needed.update([node.place for node in call.outputs])
         return needed
 
 

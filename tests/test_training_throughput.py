@@ -1,0 +1,98 @@
+"""The composed NumPy steps beside steps written by hand, and the JAX ones beside autodiff.
+
+The clock of the former is that of the process, so give BLAS one thread (`OMP_NUM_THREADS=1`).
+
+`pytest -m benchmark -s tests/test_training_throughput.py` prints the figures; machines that do
+something else meanwhile spread them, which the A/A ratio beside each shows.
+"""
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+
+from derivcheck.training import MODELS, Plan, Run
+from derivcheck.training.arrays import precision
+from derivcheck.training.comparison import Comparison
+from derivcheck.training.data import Data
+from derivcheck.training.loop import initial_parameters
+from derivcheck.training.step import from_pullbacks
+from tests import training_baselines
+from tests.training_models import data_of, shortened
+
+BY_HAND = {
+    "mlp_elu": (training_baselines.mlp, {"layers": 2, "width": 256}),
+    "lstm_palindromes": (training_baselines.lstm, {"units": 128}),
+}
+NUMPY_RATIO, JAX_RATIO = 0.9, 0.95
+REPEATS, STEPS = 20, 5
+
+
+def images() -> Data:
+    """Of the size of MNIST's, with nothing on them."""
+    rng = np.random.default_rng(0)
+    part = {"x": rng.random((256, 1, 28, 28)), "y": rng.integers(0, 10, 256)}
+    return Data("images", "classes", part, part, 10)
+
+
+def run_of(name: str, dtype: str) -> Run:
+    """Without dropout, smoothing and clipping: what the steps by hand do. Batches of 64 and 128."""
+    model = shortened(name, 100, options=BY_HAND[name][1], clip=None)
+    data = images() if name == "mlp_elu" else data_of(name)
+    return Run(Plan(model, data, "numpy", dtype))
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_steps_by_hand_have_the_same_gradients(name):
+    """Otherwise timing them would say nothing."""
+    run = run_of(name, "float64")
+    batch = run.batches.at(0)
+    losses, found, _ = from_pullbacks(run.plan.model, "numpy")(run.position.parameters, {}, batch)
+    loss, expected = BY_HAND[name][0](run.position.parameters, batch["x"], batch["y"])
+    assert losses["loss"] == pytest.approx(loss, rel=1e-12)
+    for each, value in expected.items():
+        np.testing.assert_allclose(found[each], value, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("name", BY_HAND)
+def test_numpy_steps_are_as_fast_as_steps_by_hand(name):
+    run = run_of(name, "float32")
+    batch = run.batches.at(0)
+    rate = run.plan.model.recipe.optimiser.rate
+
+    def by_hand() -> float:
+        parameters = {n: v.copy() for n, v in initial_parameters(run.plan).items()}
+        first, second = ({n: np.zeros_like(v) for n, v in parameters.items()} for _ in range(2))
+        begun = time.process_time()
+        for t in range(1, STEPS + 1):
+            _, gradients = BY_HAND[name][0](parameters, batch["x"], batch["y"])
+            training_baselines.adam(parameters, gradients, first, second, rate, t)
+        return (time.process_time() - begun) / STEPS
+
+    def composed() -> float:
+        position = run.position
+        begun = time.process_time()
+        for _ in range(STEPS):
+            position, _ = run.stepped(position, batch)
+        return (time.process_time() - begun) / STEPS
+
+    with precision("numpy", "float32"):
+        by_hand(), composed()
+        times = [(by_hand(), composed(), by_hand()) for _ in range(REPEATS)]
+    first, ours, last = (statistics.median(each) for each in zip(*times, strict=True))
+    ratio, spread = (first + last) / 2 / ours, max(first, last) / min(first, last)
+    print(f"\n{name}: {1 / ours:.0f} steps/s, {ratio:.2f} times by hand; A/A {spread:.2f}")
+    assert ratio * spread >= NUMPY_RATIO
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("name", ["mlp_elu", "cnn", "lstm_palindromes", "transformer"])
+def test_jax_steps_are_as_fast_as_those_of_autodiff(name):
+    found = Comparison(Run(Plan(MODELS[name], data_of(name), "jax", "float32"))).throughput()
+    print(
+        f"\n{name}: {found.ours:.0f} steps/s, {found.ratio:.2f} times jax.value_and_grad; "
+        f"A/A {found.spread:.2f}"
+    )
+    assert found.ratio * found.spread >= JAX_RATIO
