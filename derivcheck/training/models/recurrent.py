@@ -12,6 +12,7 @@ from derivcheck.training.data import Data
 from derivcheck.training.initialisation import Initialiser
 from derivcheck.training.layer import page
 from derivcheck.training.model import (
+    Batch,
     Model,
     Nodes,
     Outcome,
@@ -24,6 +25,7 @@ from derivcheck.training.models.blocks import classified, dense, dense_parameter
 from derivcheck.training.models.measures import accuracy, next_accuracy
 from derivcheck.training.optimisers import Optimiser
 from derivcheck.training.passes import Node, Pass
+from derivcheck.training.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ def _every(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe, *, cell
     last, shown = cell.along(apply, series, start, parameters)
     for n, node in enumerate(last):
         apply.keep(f"carried{n}", node.value)
-    logits = dense(apply, apply.rows(shown), parameters, "output")
+    features = apply.rows(shown)
+    if "mask" in batch and apply.training:
+        features = apply("dropout", features, batch["mask"], 1.0 - recipe.options["dropout"])
+    logits = dense(apply, features, parameters, "output")
     following = apply.reshape(apply.transpose(batch["y"], (1, 0)), (-1,))
     outcome = classified(apply, logits, following)
     shaped = apply.transpose(apply.reshape(logits, (length, examples, count)), (1, 0, 2))
@@ -127,6 +132,12 @@ def _carried(apply: Pass, batch: Nodes, place: int, shape: tuple[int, int]) -> N
     if not apply.training:
         return apply.zeros(shape, before.dtype)
     return apply.leaf(before * (1 - batch["fresh"].value))
+
+
+def _mask(rng: numpy.random.Generator, batch: Batch, recipe: Recipe) -> Batch:
+    """What dropout keeps of all that is shown, in its order: place by place."""
+    shape = (batch["x"].size, int(recipe.options["units"]))
+    return {"mask": (rng.random(shape) >= recipe.options["dropout"]).astype(float)}
 
 
 def _nothing_carried(data: Data, recipe: Recipe, *, cell: Cell) -> State:
@@ -167,17 +178,19 @@ MODELS = (
         "text",
         Recipe(
             Optimiser("adam", 2e-3),
-            steps=4000,
+            steps=2000,
             batch=64,
+            schedule=Schedule("cosine", last=0.05),
             evaluate=200,
             patience=5,
             clip=5.0,
             windows=Windows(64, "consecutive"),
-            options={"units": 256},
+            options={"units": 256, "dropout": 0.3},
         ),
         partial(_parameters, cell=LSTM),
         partial(_every, cell=LSTM),
         next_accuracy,
+        noise=_mask,
         state=partial(_nothing_carried, cell=LSTM),
         exhibit="writing",
     ),
