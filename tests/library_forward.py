@@ -333,8 +333,6 @@ NO_LIBRARY: Mapping[str, str] = {
     "positional_encoding": "one addition: a library's is the Reference",
     "receptive_field": "no library computes it; the page has no array program either",
     "conv_output_size": "sizes, no arrays: `test_convolution_libraries` compares shapes",
-    "rnn": "a loop over the step of `rnn_cell`, which is held against Flax",
-    "lstm": "a loop over the step of `lstm_cell`, which is held against Flax",
     "dropout": "libraries draw the mask themselves",
     "peephole_lstm_cell": "neither jax.nn, optax nor Flax has peepholes",
     "multiclass_hinge": "optax's has another margin: the largest one, not their sum",
