@@ -58,11 +58,11 @@ DISTINCT = mpf(10) ** -14
 SIZES = 4
 BENT_SIZES = 24
 """Of a reading with kinks, whose sides may differ between two of them only."""
-MOST_SIZES = 5 * BENT_SIZES
+TRIES = 5
+"""For each of these, where at most both sides are 0 or one has no value."""
 CHOICES = 7
 """Values of the free indices for one size at which a side is not 0, or both are at `SPARSE`."""
-SPARSE = 250
-PATIENCE = 2 * MOST_SIZES
+SPARSE = 120
 BENDING = frozenset({"abs", "max", "min", "relu", "sign"})
 
 
@@ -87,7 +87,7 @@ def differs(
     compared = telling = 0
     wanted = BENT_SIZES if _bends(sides, context) else SIZES
     with mp.workdps(DIGITS):
-        for extents in _sizes(parameters, context, definitions, generator):
+        for extents in _sizes(parameters, context, definitions, generator, TRIES * wanted):
             if telling == wanted:
                 break
             point = sample(inputs, extents, context, generator)
@@ -137,10 +137,11 @@ def _sizes(
     context: Context,
     definitions: Mapping[Parameter, Expression],
     generator: numpy.random.Generator,
+    most: int,
 ) -> Iterator[dict[Parameter, int]]:
     """Sizes from 1 to 4, the first of them 2 and 3 throughout, then 3 and 2."""
     found = 0
-    for attempt in range(PATIENCE):
+    for attempt in range(2 * most):
         if attempt < 2:
             sizes = [2 + (place + attempt) % 2 for place in range(len(parameters))]
         else:
@@ -151,7 +152,7 @@ def _sizes(
         if complete is not None:
             yield complete
             found += 1
-        if found == MOST_SIZES:
+        if found == most:
             return
 
 

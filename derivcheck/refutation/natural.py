@@ -43,7 +43,9 @@ _NATURAL = (
 
 
 def undeclared(contest: Contest) -> tuple[Tensor, ...]:
-    return tuple(t for t in contest.inputs if not t.domain.declared)
+    """The inputs of which an author may mean less than any number; no cotangent is one."""
+    cotangents = set(contest.reading.context.incoming.values())
+    return tuple(t for t in contest.inputs if not t.domain.declared and t not in cotangents)
 
 
 def unrestricted(contest: Contest) -> tuple[Tensor, ...]:
