@@ -21,9 +21,9 @@ SAMPLE = 8
 MAY_STAY_OPEN = frozenset({"attention", "conv_transpose2d_grouped", "l1"})
 """Pages where a wrong edit is known to stay undecided.
 
-`attention` claims under a condition in words; an edit of `l1` is at a kink everywhere; with fourteen
-sizes `conv_transpose2d_grouped` has few points at which another padding shows, and the search ends
-before it meets one. That no wrong edit is acquitted is asserted of them too.
+`attention` claims under a condition in words; an edit of `l1` is at a kink everywhere; with
+fourteen sizes `conv_transpose2d_grouped` has few points at which another padding shows, and the
+search ends before it meets one. That no wrong edit is acquitted is asserted of them too.
 """
 
 ACQUITTED = (Verdict.PROVED, Verdict.AGREES)
