@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import cast
 
 from derivcheck import syntax
@@ -32,7 +31,7 @@ from derivcheck.elaboration.restriction import (
     bracketed,
     compares_sizes,
     is_range,
-    restricts,
+    knowledge,
 )
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
@@ -126,7 +125,7 @@ class _Page:
         whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
-        roles = self.suppositions.read(parts, pieces, partial(restricts, self.state))
+        roles = self.suppositions.read(parts, pieces, knowledge(self.state))
         if roles.qualifies:
             self._soften()
         before = len(self.items)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault
@@ -111,10 +111,10 @@ def stated_recurrences(
                 bases.setdefault(name, {}).setdefault(odd[0], []).append(bound)
         for side in statement.sides:
             for node in nodes(side):
-                name, items = _entry(node)
-                for place, item in enumerate(items):
-                    if name is not None and isinstance(item, syntax.Addition):
-                        shifted.add((name, place))
+                for name, items in _entries(node):
+                    for place, item in enumerate(items):
+                        if isinstance(item, syntax.Addition):
+                            shifted.add((name, place))
     found: dict[str, Recurrence] = {}
     for name, items in steps.items():
         for place, written in bases.get(name, {}).items():
@@ -166,6 +166,17 @@ def _entry(node: Node) -> tuple[str | None, tuple[Node, ...]]:
             return declared_name(bare), subscript_items(subscript, None)
         case _:
             return None, ()
+
+
+def _entries(node: Node) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """Names and subscripts of what may be an entry, or a power of one."""
+    powers = (node,)
+    if isinstance(node, syntax.Scripted) and node.superscript is not None:
+        powers = (node, replace(node, superscript=None))
+    for power in powers:
+        name, items = _entry(power)
+        if name is not None:
+            yield name, items
 
 
 def _is_letter(node: Node, ranges: dict[str, Range | None]) -> bool:

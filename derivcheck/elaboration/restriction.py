@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 
 from derivcheck import syntax
 from derivcheck.elaboration.declarations import is_constant
@@ -10,6 +12,7 @@ from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import declared_name, nodes
 from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
+from derivcheck.elaboration.supposing import Knowledge
 from derivcheck.syntax import Node, Statement
 
 _RANGE = re.compile(
@@ -18,7 +21,14 @@ _RANGE = re.compile(
 _ADJOINING = re.compile(
     r"(?:(?<!\\)(?:\\\\)*\\(?:q?quad|[;:,])|[,(])\s*(?:\\(?:q?quad|[;:,!])|[\s({])*$"
 )
+_RIGHT = re.compile(r"\\(?:implies|Rightarrow|Longrightarrow)(?![A-Za-z])|[⇒⟹]")
+_ARROW = re.compile(r"\\(?:iff|impliedby|(?:Long)?[Ll]eft(?:right)?arrow)(?![A-Za-z])|[⇔⟺⇐⟸]")
 BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
+
+
+def knowledge(page: PageState) -> Knowledge:
+    """What a page knows about its statements, as the words around them need it."""
+    return Knowledge(partial(restricts, page), partial(arrow, page), partial(premise, page))
 
 
 def is_range(page: PageState, statement: Statement) -> bool:
@@ -110,6 +120,42 @@ def restricts(page: PageState, statement: Statement, words: str) -> bool:
         return True
     plain = all(map(_is_name, sides)) or _is_settled(page, sides)
     return plain and not word.startswith(("for", "once", "while", "provided"))
+
+
+def arrow(page: PageState, first: Statement, second: Statement) -> str:
+    """How one statement is said to follow from the one before it: "right", "both" ways or the
+    other way round, or not at all."""
+    between = page.source.text[first.span.end : second.span.start]
+    return "both" if _ARROW.search(between) else "right" if _RIGHT.search(between) else ""
+
+
+def premise(page: PageState, statement: Statement) -> str:
+    """What a statement is from which another one is said to follow: a "condition", a "claim" that
+    need not hold by itself, or a "definition"."""
+    left, *others = statement.sides
+    signs = {relation.sign for relation in statement.relations}
+    integers = IntegerReader(page, Letters(page, statement.sides))
+    if all(integers.is_letter(side) or _is_size(page, side) for side in statement.sides):
+        return "condition"
+    if signs <= BOUNDS:
+        return "condition" if _is_bound(statement.sides) else "claim"
+    if signs != {"="} or not _definable(left):
+        return "claim"
+    if len(others) == 1 and is_constant(others[0]):
+        return "condition"
+    bare = replace(left, subscript=None) if isinstance(left, syntax.Scripted) else left
+    name = declared_name(bare)
+    known = page.scope.lookup(name) if name is not None else None
+    if known is None:
+        powered = isinstance(left, syntax.Scripted) and isinstance(left.superscript, syntax.Numeral)
+        base = declared_name(left.base) if isinstance(left, syntax.Scripted) else None
+        squares = powered and base is not None and page.scope.lookup(base) is not None
+        return "claim" if squares else "definition"
+    if len(others) == 1 and _is_name(others[0]):
+        return "condition"
+    meaning = known.meaning
+    defined = isinstance(meaning, TensorMeaning) and meaning.tensor in page.context.definitions
+    return "claim" if defined else "definition"
 
 
 def _is_bound(sides: tuple[Node, ...]) -> bool:

@@ -2,7 +2,8 @@
 
 “|x| = x if x > 0” claims nothing for x ≤ 0, and “Case 1: i = j” defines neither letter. A condition
 governs the claim it follows, else the rest of its sentence; where its sentence claims nothing it
-governs the displays that come next, and a “case” all up to the next case or heading.
+governs the displays that come next, and a “case” all up to the next case or heading. What stands
+before an arrow ⇒ is a condition of what stands after it.
 """
 
 from __future__ import annotations
@@ -66,6 +67,22 @@ class Role:
     lead: str = ""
 
 
+@dataclass(frozen=True)
+class Knowledge:
+    """What a page knows about its statements.
+
+    `restricts` says of a statement after words such as “if” (or "" for one that stands in a claim's
+    own piece, after it) whether it restricts rather than defines or names a range. `arrow` says
+    whether a statement is said to follow from the one before it ("right"; "both" for the other
+    way too), and `premise` whether one from which another follows is a "condition", a "claim" or a
+    "definition".
+    """
+
+    restricts: Callable[[Statement, str], bool]
+    arrow: Callable[[Statement, Statement], str]
+    premise: Callable[[Statement], str]
+
+
 Key: TypeAlias = tuple[int, int]
 """A statement's place in its paragraph: the part, and the statement in the part."""
 
@@ -80,6 +97,8 @@ class _Place:
     """Whether it begins its piece of mathematics."""
     case: bool = False
     """Whether it is a condition that holds until the next case."""
+    arrow: str = ""
+    """How it is said to follow from the statement before it: see `Knowledge.arrow`."""
 
 
 @dataclass
@@ -134,29 +153,26 @@ class Suppositions:
         self,
         parts: Sequence[Prose | Math],
         pieces: Mapping[Math, tuple[Statement, ...]],
-        restricts: Callable[[Statement, str], bool],
+        page: Knowledge,
     ) -> Roles:
-        """The roles of a paragraph's statements.
-
-        `restricts` says of a statement after words such as “if” (or "" for one that stands in a
-        claim's own piece, after it) whether it restricts rather than defines or names a range.
-        """
-        return Roles(self._read(parts, pieces, restricts))
+        """The roles of a paragraph's statements."""
+        return Roles(self._read(parts, pieces, page))
 
     def _read(
         self,
         parts: Sequence[Prose | Math],
         pieces: Mapping[Math, tuple[Statement, ...]],
-        restricts: Callable[[Statement, str], bool],
+        page: Knowledge,
     ) -> Iterator[dict[Key, Role]]:
-        sentences = list(_sentences(parts, pieces))
+        sentences = list(_sentences(parts, pieces, page))
         displayed = isinstance(parts[0], Math) and parts[0].display
         carried = self._carried if displayed else ()
         self._carried = carried if len(parts) == 1 else ()
         if not displayed and _GENERAL.match("".join(sentences[0].words)):
             self._case = ()
         for number, sentence in enumerate(sentences):
-            found, leading = _roles(sentence, restricts)
+            found, leading = _roles(sentence, page)
+            _imply(sentence, found, page)
             if any(place.case for place in sentence.places):
                 self._case = leading
             outer = (*self._case, *(carried if number == 0 else ()))
@@ -171,7 +187,7 @@ class Suppositions:
 
 
 def _sentences(
-    parts: Sequence[Prose | Math], pieces: Mapping[Math, tuple[Statement, ...]]
+    parts: Sequence[Prose | Math], pieces: Mapping[Math, tuple[Statement, ...]], page: Knowledge
 ) -> Iterator[_Sentence]:
     sentence = _Sentence()
     words = ""
@@ -184,11 +200,13 @@ def _sentences(
                 sentence = _Sentence()
             sentence.words.append(words)
             continue
+        before: Statement | None = None
         for order, statement in enumerate(pieces[part]):
             if statement.relations:
-                sentence.places.append(
-                    _Place((number, order), statement, words if not order else "", not order)
-                )
+                place = _Place((number, order), statement, words if not order else "", not order)
+                place.arrow = page.arrow(before, statement) if before is not None else ""
+                sentence.places.append(place)
+            before = statement
         words = ""
         if part.display and part.latex.rstrip().endswith("."):
             yield sentence
@@ -196,9 +214,7 @@ def _sentences(
     yield sentence
 
 
-def _roles(
-    sentence: _Sentence, restricts: Callable[[Statement, str], bool]
-) -> tuple[dict[Key, Role], tuple[Condition, ...]]:
+def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple[Condition, ...]]:
     """Roles by place, and the conditions that lead the rest of the sentence."""
     leading: tuple[Condition, ...] = ()
     if sentence.words and (_OTHERWISE.match(sentence.words[0]) or _worded(sentence)):
@@ -207,14 +223,14 @@ def _roles(
     waiting: list[_Place] = []
     for place in sentence.places:
         match = _LEADS.search(place.words)
-        if place.first and match is not None and restricts(place.statement, match[0]):
+        if place.first and match is not None and page.restricts(place.statement, match[0]):
             condition = Condition(place.statement, match["unless"] is not None)
             trailing = (
                 bool(waiting)
                 and not match[0][0].isupper()
                 and _BARE.match(place.words[: match.start()]) is not None
             )
-        elif not place.first and waiting and restricts(place.statement, ""):
+        elif not place.first and waiting and page.restricts(place.statement, ""):
             condition, trailing = Condition(place.statement), True
             match = None
         else:
@@ -222,7 +238,7 @@ def _roles(
                 "supposed"
                 if _SUPPOSES.search(place.words)
                 else "loose"
-                if _LOOSE.search(place.words) and restricts(place.statement, "where")
+                if _LOOSE.search(place.words) and page.restricts(place.statement, "where")
                 else ""
             )
             roles[place.key] = Role(leading, lead)
@@ -242,6 +258,34 @@ def _roles(
         for key, role in roles.items():
             roles[key] = Role((*role.governed, Condition(None)), role.lead)
     return roles, leading
+
+
+def _imply(sentence: _Sentence, roles: dict[Key, Role], page: Knowledge) -> None:
+    """Take what stands before an arrow as a condition of what stands after it.
+
+    It need not hold by itself, so that nobody is convicted for it. Of an equivalence neither side
+    need hold, and nothing is said of one by the other.
+    """
+    premises: tuple[Condition, ...] = ()
+    arrows = [place.arrow for place in sentence.places]
+    for place, ahead in zip(sentence.places, [*arrows[1:], ""], strict=False):
+        premises = premises if place.arrow else ()
+        role = roles[place.key]
+        if role.lead == "condition":
+            continue
+        governed = (*role.governed, *premises)
+        if "both" in (place.arrow, ahead):
+            governed = (*governed, Condition(None))
+        if ahead or place.arrow == "both":
+            kind = page.premise(place.statement)
+            if kind == "condition":
+                roles[place.key] = Role((), "condition")
+            if kind == "claim":
+                governed = (*governed, Condition(None))
+            if kind != "definition":
+                premises = (*premises, Condition(place.statement))
+        if roles[place.key].lead != "condition":
+            roles[place.key] = Role(governed, role.lead)
 
 
 def _worded(sentence: _Sentence) -> bool:

@@ -128,12 +128,12 @@ class Intervals(Facts):
 
 def _product(left: Bound, right: Bound, *, vanishing: bool) -> Bound:
     """The bound of a product of numbers ≥ 0; a lower bound 0 is reached where a factor reaches
-    it."""
+    it, an upper bound 0 always."""
     value = left.value * right.value
     if vanishing and not value:
         closed = any(not bound.value and not bound.open for bound in (left, right))
         return Bound(value, not closed)
-    return Bound(value, left.open or right.open)
+    return Bound(value, bool(value) and (left.open or right.open))
 
 
 def _raised(interval: Interval, exponent: Number) -> Interval | None:

@@ -24,6 +24,9 @@ from derivcheck.witnesses.trial import NO_DOMAINS, REFUTATION_GRID, Point, sampl
 _GENERIC = 3
 _SMALL = 12
 _INDICES = 8
+"""At how many values of the free indices a point is tried where some side is not 0."""
+_SPARSE = 625
+"""The same where both sides are 0 at all of those."""
 _POINTS = 60
 _RUN_SHARE = 8
 """No single point may take more than this fraction of what is left of the budget."""
@@ -93,20 +96,13 @@ class Contest:
         budget: Budget,
         generator: numpy.random.Generator | None = None,
         indices: Mapping[Index, int] | None = None,
-        limit: int = _INDICES,
     ) -> Separation | None:
         """The first separation at this point: at the given indices, else at some of all."""
         share = max(budget.left // _RUN_SHARE, 1)
         sides = self.sides.at(point, share)
         mirrored = self._mirrored.at(point, share) if self._mirrored is not None else None
-        choices: Iterator[Mapping[Index, int]]
-        if indices is not None:
-            choices = iter((indices,))
-        else:
-            assert generator is not None
-            choices = iter(list(sides.indices(generator, limit)))
         try:
-            for chosen in choices:
+            for chosen in self._choices(sides, generator, indices):
                 enclosures = self._settled(sides, chosen, budget)
                 if enclosures is None:
                     continue
@@ -121,6 +117,25 @@ class Contest:
         finally:
             budget.left -= sides.spent + 1 + (mirrored.spent if mirrored is not None else 0)
         return None
+
+    def _choices(
+        self,
+        sides: SidesAt,
+        generator: numpy.random.Generator | None,
+        indices: Mapping[Index, int] | None,
+    ) -> Iterator[Mapping[Index, int]]:
+        """The given indices; else a few, and many more while both sides are 0 (deltas that meet
+        nothing)."""
+        if indices is not None:
+            yield indices
+            return
+        assert generator is not None
+        yield from list(sides.indices(generator, _INDICES))
+        if sides.vanish:
+            for chosen in list(sides.indices(generator, _SPARSE)):
+                yield chosen
+                if not sides.vanish:
+                    return
 
     def _settled(
         self, sides: SidesAt, indices: Mapping[Index, int], budget: Budget

@@ -116,6 +116,10 @@ class Enclosures:
         with ctx.workprec(self.precision):
             return self.slack is not None and bool(abs(self.left - self.right) <= self.slack)
 
+    def vanish(self) -> bool:
+        """Whether both sides are exactly 0, as where deltas meet nothing."""
+        return self.left == 0 and self.right == 0
+
     def difference(self) -> float:
         """An upper bound of |left − right|, relative to the larger side unless both are tiny."""
         with ctx.workprec(self.precision):
@@ -200,12 +204,18 @@ class SidesAt:
         self._sides = sides
         self._runs: dict[int, Run] = {}
         self._first = budget
+        self._enclosed = self._present = 0
         self.point = point
 
     @property
     def spent(self) -> int:
         """The work done so far."""
         return sum(self._first - max(run.work, 0) for run in self._runs.values())
+
+    @property
+    def vanish(self) -> bool:
+        """Whether both sides were exactly 0 wherever they were enclosed, and were somewhere."""
+        return self._enclosed > 0 and not self._present
 
     def enclose(self, indices: Mapping[Index, int], *, relation: str = "=") -> Enclosures:
         """Both sides, as precise as it takes to decide or to see that they overlap tightly.
@@ -223,6 +233,8 @@ class SidesAt:
             else:
                 decided = enclosures.settle(relation) or enclosures.certain(relation)
                 if last or decided or enclosures.difference() < 2.0 ** (-precision // 2):
+                    self._enclosed += 1
+                    self._present += not enclosures.vanish()
                     return enclosures
             precision *= 2
 
