@@ -137,21 +137,27 @@ def _fenced(text: str) -> str:
     return f"~~~~~~text\n{text}\n~~~~~~"
 
 
-def _least_squares(run: Run, path: Path) -> Exhibit:
-    """Weight by weight against the solution in closed form."""
-    del path
+def beside_least_squares(run: Run) -> tuple[Array, Array]:
+    """Weights and bias as they were trained, a row for each value told, and the solution in closed
+    form."""
     part = run.plan.data.train
     x = numpy.column_stack([part["x"], numpy.ones(len(part["x"]))])
-    solution = numpy.linalg.lstsq(x, part["y"], rcond=None)[0].T
     parameters = run.position.parameters
     found = numpy.column_stack(
         [numpy.asarray(parameters["output.W"]), numpy.asarray(parameters["output.b"])]
     )
+    return found, numpy.linalg.lstsq(x, part["y"], rcond=None)[0].T
+
+
+def _least_squares(run: Run, path: Path) -> Exhibit:
+    """Weight by weight against the solution in closed form."""
+    del path
+    found, solution = beside_least_squares(run)
     gap = float(numpy.abs(found - solution).max() / numpy.abs(solution).max())
     rows = "\n".join(
         f"| {name} | {a:.10f} | {b:.10f} |"
         for name, a, b in zip(
-            [*(f"w{n}" for n in range(x.shape[1] - 1)), "b"], found[0], solution[0], strict=True
+            [*(f"w{n}" for n in range(found.shape[1] - 1)), "b"], found[0], solution[0], strict=True
         )
     )
     return Exhibit(

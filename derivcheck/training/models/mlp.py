@@ -122,10 +122,10 @@ MODELS = (
         "classes",
         Recipe(
             Optimiser("adam", 2e-3),
-            steps=1500,
+            steps=2000,
             batch=64,
             schedule=_COSINE,
-            options=_options(2, 128, dropout=0.2, smoothing=0.05),
+            options=_options(2, 256, dropout=0.2, smoothing=0.05),
         ),
         partial(_parameters, hidden=partial(dense_parameters, rule="he")),
         partial(_forward, hidden=_elu),

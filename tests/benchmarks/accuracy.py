@@ -1,0 +1,220 @@
+"""How good the models get: `python tests/benchmarks/accuracy.py`.
+
+Every row trains a model by its own recipe, once for each seed; where data come in one part, the
+seed draws the split too. Names choose rows, all of them by default. Rows on real data read files of
+the folder `--data`; those of which the file is missing say so. Exit status 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from pathlib import Path
+from statistics import mean
+
+import numpy
+from rich.console import Console
+from rich.table import Table
+
+from derivcheck.training import MODELS, Plan, Run, data_for
+from derivcheck.training.arrays import Backend, Dtype
+from derivcheck.training.exhibits import beside_least_squares
+from derivcheck.training.loop import Look
+from derivcheck.training.parity import from_autodiff
+
+
+def look(run: Run) -> Look:
+    """The best one where the recipe has patience, else the last."""
+    if run.plan.model.recipe.patience:
+        return max(run.looks, key=lambda each: each.score)
+    return run.looks[-1]
+
+
+def score(run: Run) -> float:
+    """The first metric on the test data."""
+    return look(run).score
+
+
+def gap(run: Run) -> float:
+    """The largest distance of a weight from the solution of least squares, by the largest."""
+    found, solution = beside_least_squares(run)
+    return float(numpy.abs(found - solution).max() / numpy.abs(solution).max())
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a model's figure, joined over the seeds, and what it is held to.
+
+    Without `least` or `most` it is held to the same run with JAX's gradients. `data` is a bundled
+    set, `file` one of `--data`.
+    """
+
+    name: str
+    model: str
+    least: float | None = None
+    most: float | None = None
+    seeds: tuple[int, ...] = (0,)
+    join: Callable[[Sequence[float]], float] = mean
+    data: str | None = None
+    file: str | None = None
+    dtype: Dtype = "float32"
+    figure: Callable[[Run], float] = score
+
+    @property
+    def against_autodiff(self) -> bool:
+        return self.least is None and self.most is None
+
+    @property
+    def bar(self) -> str:
+        if self.against_autodiff:
+            return "autodiff"
+        return f"≥ {self.least}" if self.most is None else f"≤ {self.most}"
+
+
+SPLITS = (0, 1, 2, 3, 4)
+PALINDROMES = tuple(
+    Row(f"{data}-{kind}", f"{kind}_palindromes", 1.0, seeds=(0, 1, 2), join=min, data=data)
+    for data in ("palindromes-10", "palindromes-20")
+    for kind in ("lstm", "peephole_lstm")
+)
+MNIST, CIFAR, TIMEMACHINE = "mnist_10k_10k.npz", "cifar10_5k_1k.npz", "timemachine.txt"
+LEAST_SQUARES = Row(
+    "least-squares",
+    "linear_regression",
+    most=1e-8,
+    seeds=SPLITS,
+    join=max,
+    dtype="float64",
+    figure=gap,
+)
+ROWS = (
+    LEAST_SQUARES,
+    Row("digits-mlp", "mlp_elu", 0.97, seeds=SPLITS),
+    Row("digits-cnn", "cnn", 0.98, seeds=SPLITS),
+    *PALINDROMES,
+    Row("mnist-mlp", "mlp_elu", 0.95, file=MNIST),
+    Row("timemachine", "char_lstm", 0.54, file=TIMEMACHINE),
+    Row("cifar-mlp", "mlp_elu", file=CIFAR),
+    Row("cifar-cnn", "cnn", file=CIFAR),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the runs of a row came to, by seed; `tested` are the examples of the test data."""
+
+    runs: tuple[Run, ...]
+    autodiff: tuple[Run, ...]
+    seconds: float
+
+    @property
+    def tested(self) -> int:
+        return len(self.runs[0].plan.data.test["x"])
+
+
+def trained(row: Row, data: str | None, backend: Backend) -> Result:
+    """All runs of a row, one after another."""
+    model = MODELS[row.model]
+    runs: list[Run] = []
+    autodiff: list[Run] = []
+    begun = time.perf_counter()
+    for seed in row.seeds:
+        plan = Plan(model, data_for(model, data, seed), backend, row.dtype, seed)
+        runs.append(Run(plan))
+        runs[-1].go()
+        if row.against_autodiff:
+            autodiff.append(Run(replace(plan, backend="jax"), gradients=from_autodiff(model)))
+            autodiff[-1].go()
+    return Result(tuple(runs), tuple(autodiff), time.perf_counter() - begun)
+
+
+def missed(row: Row, result: Result) -> str:
+    """In words how the row misses its bar, nothing if it does not."""
+    figure = row.join([row.figure(run) for run in result.runs])
+    least, most = row.least, row.most
+    if row.against_autodiff:
+        bar = row.join([row.figure(run) for run in result.autodiff])
+        # Two float32 runs part after some steps; the test data tell no more than this apart.
+        least = bar - sqrt(bar * (1 - bar) / result.tested)
+    met = (least is None or figure >= least) and (most is None or figure <= most)
+    return "" if met else f"{row.name}: {shown(figure)} is not {row.bar}"
+
+
+def shown(figure: float) -> str:
+    return f"{figure:.1e}" if figure < 1e-3 else f"{figure:.4f}"
+
+
+def cells(row: Row, result: Result) -> tuple[str, ...]:
+    """The row of the table."""
+    figures = [row.figure(run) for run in result.runs]
+    bar = row.bar
+    if result.autodiff:
+        bar += f" {shown(row.join([row.figure(run) for run in result.autodiff]))}"
+    stopped = [f"{run.step}" for run in result.runs]
+    best = [look(run).step for run in result.runs]
+    if any(at != run.step for at, run in zip(best, result.runs, strict=True)):
+        ends = (
+            f"best at {at}, {run.looks[-1].score:.4f}"
+            for at, run in zip(best, result.runs, strict=True)
+        )
+        stopped = [f"{step} ({end} at the end)" for step, end in zip(stopped, ends, strict=True)]
+    steps = stopped[:1] if len(set(stopped)) == 1 else stopped
+    return (
+        row.name,
+        row.model,
+        shown(row.join(figures)),
+        bar,
+        " ".join(map(shown, figures)),
+        " ".join(steps),
+        f"{result.seconds:.0f}",
+    )
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    table = Table(
+        "row", "model", "figure", "bar", "by seed", "steps", "seconds", box=None, header_style=""
+    )
+    faults: list[str] = []
+    for row in ROWS:
+        if arguments.names and row.name not in arguments.names:
+            continue
+        path: Path | None = arguments.data / row.file if row.file else None
+        if path and not path.is_file():
+            table.add_row(row.name, row.model, "—", row.bar, f"{path} is missing", "", "")
+            continue
+        result = trained(row, str(path) if path else row.data, arguments.backend)
+        found = cells(row, result)
+        table.add_row(*found)
+        print(*found, sep="  ", file=sys.stderr, flush=True)
+        faults += [fault for fault in [missed(row, result)] if fault]
+    Console(width=160, highlight=False).print(table)
+    print(*(f"missed: {fault}" for fault in faults), sep="\n")
+    sys.exit(bool(faults))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python tests/benchmarks/accuracy.py"
+    )
+    known = [row.name for row in ROWS]
+    parser.add_argument("names", nargs="*", help=f"rows, all by default: {', '.join(known)}")
+    parser.add_argument("--backend", choices=("numpy", "jax"), default="jax")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data"), metavar="FOLDER", help="real data"
+    )
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(known))
+    if unknown:
+        parser.error(f"no row is called {', '.join(unknown)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()
