@@ -1,6 +1,6 @@
 """Machine edits of every claim: what differs is never proved, what does not is never refuted.
 
-A sample runs by default; all of it by `pytest tests/test_mutants.py -m slow -s`.
+A sample runs by default; all of it by `pytest -n 0 -m slow -s tests/test_mutants.py`.
 """
 
 from __future__ import annotations

@@ -7,16 +7,17 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from training_models import data_of, short_run, shortened
 
 from derivcheck.training import MODELS, Plan, Run
 from derivcheck.training.chance import Stream, generator
 from derivcheck.training.checkpoint import Checkpoint, CheckpointError, load, save
 from derivcheck.training.diagnosis import Divergence
 from derivcheck.training.optimisers import Optimiser
-from tests.training_models import data_of, short_run, shortened
 
 BACKENDS = ("numpy", "jax")
 WITH_STATE = ("mlp_elu", "mlp_batchnorm", "char_lstm")
@@ -195,7 +196,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from derivcheck.training import loop
-from tests.training_models import short_run
+from training_models import short_run
 loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
 path = Path(sys.argv[1])
 run = short_run("two_moons", 4000, path=path, dtype="float32")
@@ -218,7 +219,10 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path, times):
     steps = []
     for _ in range(times):
         process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", KILLED, str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent,
         )
         assert process.stdout is not None
         steps.append(int(process.stdout.readline().split()[1]))

@@ -3,12 +3,12 @@
 import jax
 import numpy as np
 import pytest
+from training_models import short_run, shortened
 
 from derivcheck.training import MODELS
 from derivcheck.training.arrays import precision
 from derivcheck.training.parity import from_autodiff, scaled_differences
 from derivcheck.training.step import from_pullbacks
-from tests.training_models import short_run, shortened
 
 GRADIENTS = 1e-10
 PARAMETERS = 1e-8

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from training_models import short_run, shortened
 from typer.testing import CliRunner
 
 from derivcheck.cli import app
@@ -12,7 +13,6 @@ from derivcheck.training.command import Request
 from derivcheck.training.comparison import Comparison
 from derivcheck.training.exhibits import EXHIBITS
 from derivcheck.training.optimisers import Optimiser
-from tests.training_models import short_run, shortened
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from training_models import short_run, shortened
 
 from derivcheck.training import MODELS, optimisers
 from derivcheck.training.arrays import precision
@@ -10,7 +11,6 @@ from derivcheck.training.optimisers import Optimiser
 from derivcheck.training.parity import from_autodiff
 from derivcheck.training.schedules import Schedule
 from derivcheck.training.step import from_pullbacks
-from tests.training_models import short_run, shortened
 
 BACKENDS = ("numpy", "jax")
 RATE = 0.1

@@ -2,7 +2,7 @@
 
 The clock of the former is that of the process, so give BLAS one thread (`OMP_NUM_THREADS=1`).
 
-`pytest -m benchmark -s tests/test_training_throughput.py` prints the figures; machines that do
+`pytest -n 0 -m benchmark -s tests/test_training_throughput.py` prints the figures; machines that do
 something else meanwhile spread them, which the A/A ratio beside each shows.
 """
 
@@ -11,6 +11,8 @@ import time
 
 import numpy as np
 import pytest
+import training_baselines
+from training_models import data_of, shortened
 
 from derivcheck.training import MODELS, Plan, Run
 from derivcheck.training.arrays import precision
@@ -18,8 +20,6 @@ from derivcheck.training.comparison import Comparison
 from derivcheck.training.data import Data
 from derivcheck.training.loop import initial_parameters
 from derivcheck.training.step import from_pullbacks
-from tests import training_baselines
-from tests.training_models import data_of, shortened
 
 BY_HAND = {
     "mlp_elu": (training_baselines.mlp, {"layers": 2, "width": 256}),
