@@ -124,6 +124,7 @@ def _cotangent_of(
     tensor = reader.page.scope.tensor(name)
     if tensor is None:
         tensor = reader.page.new_tensor(name, entry.tensor.extents, span)
+        reader.page.left_open[tensor] = entry.tensor.name
     return Entry(tensor, entry.subscripts)
 
 

@@ -124,7 +124,8 @@ class Settling:
             readings = (*readings, later)
         if readings:
             readings = (*readings, *charitable(readings[0], self.losses))
-        unknown = tuple(map(sizes.tensor, item.link.unknown))
+        overtaken = self.overtaken(readings)
+        unknown = (*map(sizes.tensor, item.link.unknown), *overtaken)
         occasion = self.reading(item.link.occasion) if item.link.occasion else None
         link = replace(
             item.link,
@@ -134,6 +135,23 @@ class Settling:
             borrowed=borrowed and sizes.index(borrowed),
         )
         return replace(item, link=link)
+
+    def overtaken(self, readings: Sequence[Reading]) -> tuple[Tensor, ...]:
+        """The arrays that stand for ∂L/∂Y from before the page defined Y; they convict nobody."""
+        state = self.state
+        defined = {tensor.name for tensor in state.context.definitions}
+        arrays = {state.sizes.tensor(t) for t, name in state.left_open.items() if name in defined}
+        return tuple(
+            dict.fromkeys(
+                tensor
+                for reading in readings[:1]
+                if arrays
+                for side in (reading.left, reading.right)
+                for used in tensors_of(side)
+                for tensor in reading.context.foundations(used)
+                if tensor in arrays
+            )
+        )
 
     def later(self, reading: Reading) -> Reading | None:
         """The reading in which symbols mean what a later line says (“…, where y = x + 1”)."""

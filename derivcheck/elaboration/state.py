@@ -75,6 +75,8 @@ class PageState:
     """The tensors that the page names as incoming cotangents, by the output's name."""
     aliases: dict[Tensor, Definition] = field(default_factory=dict[Tensor, Definition])
     """`Ȳ := ∂L/∂Y` for a declared output Y: the incoming cotangent if nothing else uses Y."""
+    left_open: dict[Tensor, str] = field(default_factory=dict[Tensor, str])
+    """The arrays that stand for ∂L/∂Y where neither is known yet, and the name of Y."""
     losses: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
     extents: dict[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
     statics: dict[Parameter, None] = field(default_factory=dict[Parameter, None])
