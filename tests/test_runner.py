@@ -192,6 +192,8 @@ def test_ctrl_c_ends_everything_in_one_line(tmp_path: Path) -> None:
         text=True,
         cwd=ROOT,
         start_new_session=True,
+        # A test run in the background has been told to ignore it, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         workers: list[int] = []
         while len(workers) < 2:
