@@ -10,6 +10,7 @@ from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.functions import FUNCTIONS
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import (
+    CONSTANTS,
     is_transpose,
     label,
     looks_like_gradient,
@@ -48,7 +49,8 @@ from derivcheck.expression import (
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
-_NOT_NAMES = frozenset({"e", r"\pi", r"\partial", r"\nabla", r"\infty"})
+_NOT_NAMES = frozenset({r"\partial", r"\nabla", r"\infty"})
+_NO_FUNCTIONS = _NOT_NAMES | CONSTANTS
 
 
 class DefinitionReader:
@@ -79,11 +81,11 @@ class DefinitionReader:
                 return self._parse_scripted(base, subscript, superscript, primes, explicit)
             case syntax.Multiplication(
                 (syntax.Symbol(name), syntax.Group("(", _, arguments)), ("",)
-            ) if name not in _NOT_NAMES and self.page.depends_by_name(arguments):
+            ) if name not in _NO_FUNCTIONS and self.page.depends_by_name(arguments):
                 return name, (), None
             case syntax.Multiplication(
                 (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
-            ) if name not in _NOT_NAMES:
+            ) if name not in _NO_FUNCTIONS:
                 return name, (), argument
             case syntax.Multiplication((syntax.Symbol("d"), differential), ("",)):
                 return self._parse_differential(differential)
@@ -112,7 +114,7 @@ class DefinitionReader:
         primes: int,
         explicit: bool,
     ) -> tuple[str, tuple[Node, ...], Node | None] | None:
-        if base in _NOT_NAMES or base.isdigit():
+        if base in _NOT_NAMES or base.isdigit() or (base in CONSTANTS and subscript is None):
             return None
         name = base
         if superscript is not None:
@@ -150,6 +152,8 @@ class DefinitionReader:
                 )
             return False
         name, subscripts, argument = parsed
+        if name in CONSTANTS and not subscripts and not _names_something(right):
+            return False
         if name.rstrip("'") == r"\sigma" != name and self.page.scope.lookup(r"\sigma") is None:
             raise Fault(
                 "unsupported",
@@ -171,7 +175,9 @@ class DefinitionReader:
             if isinstance(head, syntax.Symbol) and self.letters.is_letter(head.name):
                 return False
         if explicit:
-            if known is not None and known.defined and known.section == self.page.scope.section:
+            unread = isinstance(known.meaning if known else None, UnreadMeaning)
+            here = known is not None and known.section == self.page.scope.section
+            if known is not None and known.defined and here and not unread:
                 raise Fault(
                     "redefinition",
                     f"{name} is defined twice in this section",
@@ -452,6 +458,12 @@ def _recurs(name: str, right: Node) -> bool:
         and any(isinstance(item, syntax.Addition) for item in subscript_items(part.subscript, None))
         for part in nodes(right)
     )
+
+
+def _names_something(node: Node) -> bool:
+    """Whether a symbol stands in it that is no constant of mathematics."""
+    symbols = (part.name for part in nodes(node) if isinstance(part, syntax.Symbol))
+    return any(name not in CONSTANTS for name in symbols)
 
 
 def _has_floor(node: Node) -> bool:

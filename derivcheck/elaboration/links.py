@@ -143,18 +143,24 @@ class LinkReader:
         return tuple(found)
 
     def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:
-        """The tensors that nothing declares or defines and no definition uses."""
+        """The tensors that nothing declares or defines and no definition uses.
+
+        Of what a claim spoke first, a later definition that uses it does not make an input: the
+        claim may have been meant to say what it is.
+        """
         known: set[Tensor] = {*self.page.inputs, *self.page.losses, *self.page.incoming.values()}
         for definition in reading.context.definitions.values():
             known.add(definition.tensor)
-            known.update(tensors(definition.body))
+            known.update(set(tensors(definition.body)) - self.page.only_claimed)
         used = (*tensors(reading.left), *tensors(reading.right))
-        return tuple(
+        found = tuple(
             tensor
             for tensor in dict.fromkeys(used)
             if tensor not in known
             and isinstance((k := self.page.scope.lookup(tensor.name)) and k.meaning, TensorMeaning)
         )
+        self.page.only_claimed.update(found)
+        return found
 
 
 def _under(reading: Reading, holds: Expression, equations: tuple[Hypothesis, ...]) -> Reading:

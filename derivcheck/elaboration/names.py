@@ -8,6 +8,9 @@ from derivcheck import syntax
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
+CONSTANTS = frozenset({"e", r"\pi"})
+"""Numbers, unless the page gives the name to something of its own, as in `e_i = y_i - t_i`."""
+
 
 def nodes(node: Node) -> Iterator[Node]:
     """Every node of a syntax tree, parents first."""

@@ -28,6 +28,9 @@ from derivcheck.expression import (
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
+PI = multiply(rational(4), apply("arctan", ONE))
+"""The number π."""
+
 _FOLDED = 64
 """The largest power of a number that is worked out where it stands in an exponent."""
 
@@ -65,7 +68,13 @@ def named(
         if (meaning := reader.page.meaning(full, span)) is not None:
             return raised(reader, meant(reader, meaning, full, None, span), superscript)
     meaning = reader.page.meaning(name, span)
-    if meaning is not None and not _is_other_name(reader, meaning, name, subscript):
+    if (
+        meaning is not None
+        and not _is_other_name(reader, meaning, name, subscript)
+        and not (
+            name == "e" and subscript is None and _is_exponential(reader, meaning, superscript)
+        )
+    ):
         return raised(reader, meant(reader, meaning, name, subscript, span), superscript)
     squared = f"{name}^2"
     if (meaning := reader.page.meaning(squared, span)) is not None:
@@ -82,6 +91,15 @@ def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: N
         and meaning.tensor.rank == 0
         and not meaning.declared
     )
+
+
+def _is_exponential(reader: SideReader, meaning: Meaning, superscript: Node | None) -> bool:
+    """Whether `e^{x_i}` is the exponential on a page that has an `e` of its own."""
+    if superscript is None or isinstance(superscript, syntax.Numeral) or is_transpose(superscript):
+        return False
+    if isinstance(meaning, TensorMeaning) and meaning.tensor.rank:
+        return True
+    return reader.choices.pick("e is the base of the exponential", "e is raised to a power") == 0
 
 
 def raised(reader: SideReader, value: Expression, superscript: Node | None) -> Expression:
@@ -194,7 +212,7 @@ def unknown(
         if subscript is None:
             return apply("exp", ONE if superscript is None else reader.value(superscript))
     elif name == r"\pi" and subscript is None:
-        return raised(reader, multiply(rational(4), apply("arctan", ONE)), superscript)
+        return raised(reader, PI, superscript)
     elif name == r"\delta" and len(items := subscript_items(subscript, None)) == 2:
         left, right = reader.integers.pair(*items)
         if (first := left.index) is not None and (second := right.index) is not None:

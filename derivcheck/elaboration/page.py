@@ -47,12 +47,6 @@ from derivcheck.latex import collect_macros, parse_math
 from derivcheck.source import Span
 from derivcheck.syntax import Statement
 
-_NOT_UNDERSTOOD = frozenset(
-    {"unsupported", "depends-on-unread", "recurrence", "unclear-shape", "unclear-index"}
-    | {"not-one-to-one"}
-)
-"""Faults after which what a definition would have defined is not known."""
-
 MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le", r"\ne": r"\ne"}
 DEFINES = frozenset({":=", r"\equiv"})
 
@@ -345,13 +339,11 @@ class _Page:
                 return 0
         except Fault as fault:
             self.state.scope.restore(before)
-            if fault.code in _NOT_UNDERSTOOD:
-                name = definitions.name_of(left)
-                if name is not None:
-                    line = self.state.source.position(fault.span.start).line
-                    self.state.scope.add(
-                        name, UnreadMeaning(f"see line {line}"), left.span, defined=True
-                    )
+            name = definitions.name_of(left)
+            if name is not None and fault.code != "redefinition":
+                line = self.state.source.position(fault.span.start).line
+                reason = UnreadMeaning(f"see line {line}")
+                self.state.scope.add(name, reason, left.span, defined=True)
             self._note(Kind.DEFINITION, statement, 0, fault)
             return 1
         self._note(Kind.DEFINITION, statement, 0)

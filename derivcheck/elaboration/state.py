@@ -77,6 +77,8 @@ class PageState:
     """`Ȳ := ∂L/∂Y` for a declared output Y: the incoming cotangent if nothing else uses Y."""
     left_open: dict[Tensor, str] = field(default_factory=dict[Tensor, str])
     """The arrays that stand for ∂L/∂Y where neither is known yet, and the name of Y."""
+    only_claimed: set[Tensor] = field(default_factory=set[Tensor])
+    """The arrays that a claim spoke of before anything declared, defined or used them."""
     losses: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
     extents: dict[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
     statics: dict[Parameter, None] = field(default_factory=dict[Parameter, None])

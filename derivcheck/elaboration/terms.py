@@ -17,6 +17,7 @@ from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import replace_entries
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import (
+    CONSTANTS,
     is_transpose,
     label,
     nodes,
@@ -50,7 +51,7 @@ from derivcheck.expression import (
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
-NUMBERS = frozenset({"e", "d", r"\pi"})
+NUMBERS = CONSTANTS | {"d"}
 """Symbols that no bracket makes a function."""
 
 
@@ -185,12 +186,24 @@ class Translator:
                     ),
                     -1,
                 )
+            elif self._is_number_pi(factors, operators, position):
+                value = naming.PI
             else:
                 self._no_matrix_product(factors, operators, position)
                 value = self.value(node)
             result.append(value)
             position += used
         return multiply(*result)
+
+    def _is_number_pi(
+        self, factors: Sequence[Node], operators: Sequence[str], position: int
+    ) -> bool:
+        r"""The π of `2\pi` on a page that has an array of that name, such as weights `\pi_k`."""
+        if position == 0 or operators[position - 1] == "/":
+            return False
+        before, here = factors[position - 1], factors[position]
+        bare = isinstance(here, syntax.Symbol) and here.name == r"\pi"
+        return bare and isinstance(before, syntax.Numeral) and self.bare_rank(here) > 0
 
     def _multiplication(
         self, factors: Sequence[Node], operators: Sequence[str], start: int

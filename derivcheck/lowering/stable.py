@@ -37,6 +37,7 @@ from derivcheck.expression import (
     multiply,
     negate,
     power,
+    rational,
     rebuild,
     substitute,
     subtract,
@@ -214,6 +215,9 @@ class Stabiliser:
                 case Apply(function, (inner,)) if function.name == "sigmoid":
                     softplus = apply("softplus", _minus(inner))
                     terms.append(multiply(exponent, negate(softplus)))
+                case Apply(function, (inner,)) if function.name == "cosh":
+                    half_sum = subtract(_log_add(inner, negate(inner)), apply("log", rational(2)))
+                    terms.append(multiply(exponent, half_sum))
                 case Sum() if exponentials(base) is not None and base is not argument:
                     terms.append(multiply(exponent, apply("log", base)))
                 case Add() if (pair := _two_exponents(base)) is not None:
