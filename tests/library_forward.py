@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 from jax.scipy.special import logit, logsumexp, xlogy
@@ -21,7 +22,10 @@ Library: TypeAlias = Callable[..., Array | tuple[Array, ...]]
 Inputs: TypeAlias = dict[str, Array]
 
 SELU = {"lambda_": 1.0507009873554804934193349852946, "alpha": 1.6732632423543772848170429916717}
-GIVEN: Mapping[str, Callable[[Inputs], Inputs]] = {"selu": lambda inputs: {**inputs, **SELU}}
+GIVEN: Mapping[str, Callable[[Inputs], Inputs]] = {
+    "selu": lambda inputs: {**inputs, **SELU},
+    "poisson_nll": lambda inputs: {**inputs, "T": np.floor(np.abs(inputs["T"]))},
+}
 """Where library and page agree for some inputs only: those of a trial, made such."""
 
 
@@ -57,6 +61,18 @@ def gan_minimax(a: Array, b: Array) -> Array:
 def gan_non_saturating(a: Array, b: Array) -> tuple[Array, Array]:
     generator = optax.sigmoid_binary_cross_entropy(b, jnp.ones_like(b))
     return -gan_minimax(a, b), jnp.mean(generator)
+
+
+def gaussian_nll(mu: Array, v: Array, T: Array) -> Array:
+    # The density of `jax.scipy` has the constant that the page leaves out.
+    density = jax.scipy.stats.norm.logpdf(T, mu, jnp.sqrt(v))
+    return -jnp.mean(density) - 0.5 * jnp.log(2.0 * jnp.pi)
+
+
+def poisson_nll(X: Array, T: Array) -> Array:
+    # The density of `jax.scipy` has the factorial that the page leaves out.
+    density = jax.scipy.stats.poisson.logpmf(T, jnp.exp(X))
+    return -jnp.mean(density + jax.scipy.special.gammaln(T + 1.0))
 
 
 # --- normalisation ------------------------------------------------------------------------------
@@ -230,6 +246,13 @@ FORWARD: Mapping[str, Library] = {
     "silu": jax.nn.silu,
     "softplus": jax.nn.softplus,
     "tanh": jax.nn.tanh,
+    "celu": jax.nn.celu,
+    "glu": lambda A, B: jax.nn.glu(jnp.concatenate([A, B], axis=1), axis=1),
+    "log_sigmoid": jax.nn.log_sigmoid,
+    "mish": jax.nn.mish,
+    "relu6": jax.nn.relu6,
+    "softsign": jax.nn.soft_sign,
+    "swiglu": lambda X, W, V, U: (jax.nn.silu(X @ W) * (X @ V)) @ U,
     # probability
     "softmax": lambda X: jax.nn.softmax(X, axis=1),
     "log_softmax": lambda X: jax.nn.log_softmax(X, axis=1),
@@ -263,6 +286,17 @@ FORWARD: Mapping[str, Library] = {
     "gan_minimax": gan_minimax,
     "gan_non_saturating": gan_non_saturating,
     "infonce": infonce,
+    "kl_divergence": lambda X, T: jnp.mean(optax.losses.kl_divergence(X, T)),
+    "focal_loss": lambda x, t, gamma: jnp.mean(
+        optax.losses.sigmoid_focal_loss(x * t, jnp.ones_like(x), gamma=gamma)  # labels of 0 and 1
+    ),
+    "gaussian_nll": gaussian_nll,
+    "log_cosh": lambda X, T: jnp.mean(optax.losses.log_cosh(X, T)),
+    "logistic_loss": lambda x, t: jnp.mean(
+        optax.sigmoid_binary_cross_entropy(t * x, jnp.ones_like(x))
+    ),
+    "cosine_similarity": lambda X, Z: optax.losses.cosine_similarity(X, Z),
+    "poisson_nll": poisson_nll,
     "mlp": mlp,
     # attention
     "attention": attention,
@@ -336,5 +370,9 @@ NO_LIBRARY: Mapping[str, str] = {
     "dropout": "libraries draw the mask themselves",
     "peephole_lstm_cell": "neither jax.nn, optax nor Flax has peepholes",
     "multiclass_hinge": "optax's has another margin: the largest one, not their sum",
+    "softshrink": "neither jax.nn nor optax has it; `torch.nn.Softshrink` does",
+    "quantile_loss": "neither jax.nn nor optax has it; scikit-learn's is that of numbers",
+    "dice_loss": "optax's is of classes that share every place, with rows that sum to 1",
+    "triplet_margin": "optax's takes the distances, the page their squares",
     "gaussian_kl": "no jax library has it; `torch.distributions` does",
 }

@@ -109,6 +109,10 @@ CODE: dict[str, tuple[Expression, str]] = {
         apply("log", add(exp(v), exp(power(v, 2)))),
         "v + softplus(v**2 - v)",
     ),
+    "logarithm of a hyperbolic cosine": (
+        apply("log", apply("cosh", v)),
+        "v + softplus(-v - v) - math.log(2)",
+    ),
     "share of two exponentials": (
         divide(exp(v), add(exp(v), exp(power(v, 2)))),
         "sigmoid(v - v**2)",
