@@ -236,6 +236,9 @@ def train_command(
     against: Annotated[
         Gradients | None, typer.Option(help="Take every step with these too, and compare.")
     ] = None,
+    drop_incomplete: Annotated[
+        bool, typer.Option("--drop-incomplete", help="Leave out rows with a missing value.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     checkpoint: Annotated[
         Path | None,
@@ -272,6 +275,7 @@ def train_command(
         seed,
         dtype.value,
         resume,
+        drop_incomplete,
         checkpoint,
         against is not None,
         reports,

@@ -38,7 +38,7 @@ def test_commands_are_those_of_the_specification():
     assert options_of("check") == {"--format", "--strict", "--seed", "--jobs", "--no-cache"}
     assert options_of("train") == {
         *("--list", "--backend", "--data", "--steps", "--seed", "--device", "--dtype"),
-        *("--against", "--resume", "--checkpoint", "--reports"),
+        *("--against", "--resume", "--checkpoint", "--drop-incomplete", "--reports"),
     }
     assert options_of("show") == {"--as"}
     assert options_of("list") == {"--tag"}

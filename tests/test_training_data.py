@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from training_models import data_of, shortened
 
+from derivcheck import registry
 from derivcheck.training import MODELS, data_for, loaders
 from derivcheck.training.augmentation import AUGMENTATIONS, augmented
+from derivcheck.training.batches import Batches, needed
 from derivcheck.training.bundled import BUNDLED
-from derivcheck.training.data import Data, DataError, Unsuitable
+from derivcheck.training.data import Data, DataError, Unsuitable, standardised
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -32,7 +35,7 @@ def load(path, column=None) -> Data:
 def test_bundled_data_are_whole(name):
     data = BUNDLED[name](rng())
     assert data.name == name
-    for part in (data.train, data.test):
+    for part in (data.train, data.validation, data.test):
         assert all(np.isfinite(each).all() for each in part.values())
         assert len({len(each) for each in part.values()}) == 1
     if data.kind != "values":
@@ -42,12 +45,44 @@ def test_bundled_data_are_whole(name):
 
 
 @pytest.mark.parametrize("length", [10, 20])
-def test_palindromes_are_palindromes(length):
+def test_palindromes_are_palindromes_and_each_is_in_one_part(length):
     data = BUNDLED[f"palindromes-{length}"](rng())
-    whole = np.column_stack([data.train["x"], data.train["y"]])
-    assert whole.shape[1] == length
+    parts = [np.column_stack([p["x"], p["y"]]) for p in (data.train, data.validation, data.test)]
+    whole = np.concatenate(parts)
+    assert whole.shape == (2 ** (length // 2), length)
     np.testing.assert_array_equal(whole, whole[:, ::-1])
-    assert 0.4 < whole.mean() < 0.6
+    assert len(np.unique(whole, axis=0)) == len(whole)
+
+
+def test_parts_are_drawn_by_the_seed_and_share_no_example():
+    first, again, other = (BUNDLED["diabetes"](np.random.default_rng(n)) for n in (0, 0, 1))
+    for name in ("train", "validation", "test"):
+        rows = [getattr(data, name)["x"] for data in (first, again, other)]
+        np.testing.assert_array_equal(rows[0], rows[1])
+        assert not np.array_equal(rows[0], rows[2])
+    sizes = [len(part["x"]) for part in (first.train, first.validation, first.test)]
+    assert sizes == [319, 35, 88]
+    values = np.concatenate([p["x"] for p in (first.train, first.validation, first.test)])
+    assert len(np.unique(values, axis=0)) == sum(sizes)
+
+
+def test_a_text_is_cut_in_its_own_order():
+    data = BUNDLED["pages"](rng())
+    parts = [part["x"] for part in (data.train, data.validation, data.test)]
+    text = "".join(data.labels[code] for code in np.concatenate(parts))
+    assert text == "\n".join(registry.source(name).text for name in registry.names())
+    shares = [len(part) / len(text) for part in parts]
+    np.testing.assert_allclose(shares, [0.855, 0.045, 0.1], atol=1e-3)
+
+
+def test_what_is_held_out_does_not_move_the_standard():
+    """Mean and deviation are those of the training part, whatever the other two hold."""
+    whole = BUNDLED["wave"](rng())
+    odd = {"x": whole.test["x"] + 100.0, "y": whole.test["y"] * 100.0}
+    one, other = standardised(whole), standardised(replace(whole, validation=odd, test=odd))
+    for name, values in one.train.items():
+        np.testing.assert_array_equal(values, other.train[name])
+        np.testing.assert_allclose([values.mean(), values.std()], [0.0, 1.0], atol=1e-12)
 
 
 def test_every_model_has_data_that_need_no_file():
@@ -108,11 +143,13 @@ def archive(path, **arrays):
 def test_an_archive_of_images(tmp_path):
     data = load(archive(tmp_path / "a.npz"))
     assert (data.kind, data.classes, data.shape) == ("classes", 3, (1, 8, 6))
-    np.testing.assert_allclose(data.train["x"][:, 0], images(10) / 255, rtol=1e-6)
+    seen = np.concatenate([data.train["x"], data.validation["x"]])[:, 0]
+    order = np.lexsort(seen.reshape(10, -1).T), np.lexsort(images(10).reshape(10, -1).T)
+    np.testing.assert_allclose(seen[order[0]], images(10)[order[1]] / 255, rtol=1e-6)
     coloured = archive(tmp_path / "b.npz", x_train=images(10, 3), x_test=images(4, 3))
     data = load(coloured)
     assert data.shape == (3, 8, 6)
-    np.testing.assert_allclose(data.train["x"][7, 2], images(10, 3)[7, :, :, 2] / 255, rtol=1e-6)
+    np.testing.assert_allclose(data.test["x"][3, 2], images(4, 3)[3, :, :, 2] / 255, rtol=1e-6)
 
 
 def test_an_archive_in_one_part_is_split(tmp_path):
@@ -121,7 +158,8 @@ def test_an_archive_in_one_part_is_split(tmp_path):
     np.savez(path, x=x, y=x[:, 0])
     data = load(path)
     assert data.kind == "values"
-    assert (len(data.train["x"]), len(data.test["x"])) == (16, 4)
+    sizes = [len(part["x"]) for part in (data.train, data.validation, data.test)]
+    assert sizes == [14, 2, 4]
     np.testing.assert_allclose(data.train["x"].mean(axis=0), 0.0, atol=1e-12)
 
 
@@ -244,7 +282,7 @@ def cifar_folder(folder, *, binary):
 @pytest.mark.parametrize("binary", [True, False])
 def test_cifar_in_both_official_versions(tmp_path, binary):
     data = load(cifar_folder(tmp_path, binary=binary))
-    assert (data.kind, data.shape, len(data.train["x"])) == ("classes", (3, 32, 32), 30)
+    assert (data.kind, data.shape, len(data.train["x"])) == ("classes", (3, 32, 32), 27)
     expected = rows(6, 5).reshape(6, 3, 32, 32) / 255
     np.testing.assert_allclose(data.test["x"], expected, rtol=1e-6)
 
@@ -299,7 +337,7 @@ def test_a_table_is_standardised_and_its_words_become_columns(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text(TABLE)
     data = load(path)
-    assert (data.kind, data.shape) == ("values", (3,))
+    assert (data.kind, data.shape, data.left_out) == ("values", (3,), 0)
     np.testing.assert_allclose(data.train["x"].mean(axis=0), 0.0, atol=1e-12)
     np.testing.assert_allclose(data.train["x"].std(axis=0), 1.0)
     told = load(path, "kind")
@@ -310,6 +348,23 @@ def test_the_column_is_named_with_the_path(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text(TABLE)
     assert data_for(MODELS["softmax_regression"], f"{path}:kind", 0).labels == ("a", "b")
+
+
+def test_rows_with_holes_are_left_out_where_that_is_asked_for(tmp_path):
+    whole, holey = tmp_path / "whole.csv", tmp_path / "holey.csv"
+    whole.write_text(TABLE)
+    holey.write_text(TABLE.replace("a,1,", "a,NA,1.5\n\n,0,1.5\na,1,") + "b,7,\n")
+    complete = loaders.load(whole, rng(), None)
+    found = loaders.load(holey, rng(), None, drop_incomplete=True)
+    assert (complete.left_out, found.left_out) == (0, 3)
+    for part in ("train", "validation", "test"):
+        for name, values in getattr(complete, part).items():
+            np.testing.assert_array_equal(values, getattr(found, part)[name])
+    with pytest.raises(DataError, match=r"line 2, column length: .*; 3 of 23 rows are incomplete"):
+        loaders.load(holey, rng(), None)
+    holey.write_text("a,b\n1,2\n3,4\n,5\n,6\n")
+    with pytest.raises(DataError, match="2 of 4 rows are complete; 3 are the least"):
+        loaders.load(holey, rng(), None, drop_incomplete=True)
 
 
 @pytest.mark.parametrize(
@@ -325,6 +380,7 @@ def test_the_column_is_named_with_the_path(tmp_path):
         (TABLE.replace("length", "width"), None, "the column 'width' is there twice"),
         ("a\n1\n2\n3\n", None, "a is its only column"),
         ("a,b\n1,2\n2,2\n3,2\n", None, "column b: all its values are 2.0"),
+        ("a,b\n1,\n2,2\n,3\n4,4\n", None, "line 2, column b: .*; 2 of 4 rows are incomplete"),
         ("a,b\n", None, "it has 1 lines"),
         ("", None, "it has 0 lines"),
         ('a,b\n1,"2\n', None, "no CSV in UTF-8"),
@@ -342,7 +398,27 @@ def test_a_text_by_characters(tmp_path):
     path.write_text("añb" * 1000, encoding="utf-8")
     data = load(path)
     assert (data.kind, data.labels) == ("text", ("a", "b", "ñ"))
-    assert (len(data.train["x"]), len(data.test["x"])) == (2700, 300)
+    sizes = [len(part["x"]) for part in (data.train, data.validation, data.test)]
+    assert sizes == [2565, 135, 300]
+
+
+def test_a_text_that_is_too_short_for_a_model_is_refused(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("a palindrome or two, " * 150)
+    assert data_for(MODELS["transformer"], str(path), 0).kind == "text"
+    with pytest.raises(Unsuitable, match="leaves 2694 characters for training; char_lstm needs"):
+        data_for(MODELS["char_lstm"], str(path), 0)
+
+
+def test_the_shortest_text_that_a_model_takes_has_every_batch(tmp_path):
+    model = shortened("char_lstm", 4)
+    least = needed(model.recipe)
+    data = data_of("char_lstm")
+    for length in (least, least + 1, 2 * least):
+        part = {"x": data.train["x"][:length]}
+        batches = Batches(model, replace(data, train=part), 0, np.dtype("float64"))
+        for step in range(3 * batches.steps_per_epoch):
+            assert batches.at(step)["y"].shape == (8, 12)
 
 
 @pytest.mark.parametrize(
@@ -378,13 +454,9 @@ def test_real_files(name, kind, shape):
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the shared data sets")
-def test_a_real_table_with_a_hole(tmp_path):
-    lines = (SHARED / "Fish.csv").read_text().splitlines()
-    with pytest.raises(DataError, match="column Weight: there is no value"):
+def test_a_real_table_with_a_hole():
+    with pytest.raises(DataError, match="line 15, column Weight: there is no value"):
         load(SHARED / "Fish.csv", "Weight")
-    place = lines[0].split(",").index("Weight")
-    whole = [line for line in lines if line.split(",")[place] not in ("", "0.0")]
-    (tmp_path / "fish.csv").write_text("\n".join(whole))
-    data = load(tmp_path / "fish.csv", "Weight")
-    assert len(data.train["x"]) + len(data.test["x"]) == 157
-    assert replace(data, name="").kind == "values"
+    data = loaders.load(SHARED / "Fish.csv", rng(), "Weight", drop_incomplete=True)
+    assert sum(len(part["x"]) for part in (data.train, data.validation, data.test)) == 158
+    assert (data.kind, data.left_out) == ("values", 1)

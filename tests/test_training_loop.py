@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,14 +105,64 @@ def test_patience_ends_a_run_and_keeps_the_best():
     run = short_run("two_moons", 400, evaluate=10, patience=2, optimiser=Optimiser("sgd", 0.0))
     run.go()
     assert run.step == 30  # one look to compare with and two that are no better
+    assert run.ending == "patience"
     assert run.best is not run.position
 
 
+PARTS = {"classes": "two_moons", "sequences": "lstm_palindromes", "text": "char_lstm"}
+
+
+def poisoned(part: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Every class another one; every number undefined."""
+    return {
+        name: values.max() - values if values.dtype.kind == "i" else values * np.nan
+        for name, values in part.items()
+    }
+
+
+def outcome_of(run: Run) -> tuple[object, ...]:
+    best = {name: np.asarray(value).tobytes() for name, value in run.best.parameters.items()}
+    return run.step, run.ending, run.looks, run.losses, best, bits(run)
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_nothing_that_is_chosen_depends_on_the_test_part(kind, tmp_path):
+    """Not when a run ends, not which position is its best one, not a byte of its checkpoint. The
+    twin: all of it depends on the validation part."""
+    first = short_run(PARTS[kind], 60, path=tmp_path / "first.npz", evaluate=4, patience=2)
+    data = first.plan.data
+    test = replace(first.plan, data=replace(data, test=poisoned(data.test)))
+    validation = replace(first.plan, data=replace(data, validation=poisoned(data.validation)))
+    other = Run(test, tmp_path / "other.npz")
+    misled = Run(validation, tmp_path / "misled.npz")
+    for run in (first, other, misled):
+        run.go()
+    assert outcome_of(first) == outcome_of(other)
+    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
+    assert repr(first.tested()) != repr(other.tested())
+    assert repr(first.looks) != repr(misled.looks)
+    assert first.tested().step == max(first.looks, key=lambda look: look.score).step
+
+
+def test_the_figure_is_that_of_the_best_position():
+    """A rate that is far too large: what the run ends in is worse than what it came through."""
+    run = short_run("two_moons", 300, evaluate=5, patience=8, optimiser=Optimiser("sgd", 8.0))
+    run.go()
+    tested = run.tested()
+    assert tested.step == max(run.looks, key=lambda look: look.score).step < run.step
+    part = run.plan.data.test
+    last = run.evaluation.measured(run.position.parameters, run.position.state, part)
+    best = run.evaluation.measured(run.best.parameters, run.best.state, part)
+    assert tested.values == best
+    assert tested.values != last
+
+
 def test_a_goal_ends_a_run():
-    run = short_run("two_moons", 400, evaluate=10, goal=0.5)
+    run = short_run("two_moons", 400, evaluate=10, goal=0.3)
     run.go()
     assert run.step < 400
-    assert run.looks[-1].values["accuracy"] >= 0.5
+    assert run.ending == "goal"
+    assert [look.loss <= 0.3 for look in run.looks] == [*[False] * (len(run.looks) - 1), True]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -126,6 +177,7 @@ def test_a_run_that_diverges_says_where(backend, tmp_path):
     with pytest.raises(Divergence, match=r"diverged at step \d+: .*largest gradient .* of output"):
         run.go()
     assert load(tmp_path / "run.npz").facts["step"] == run.step
+    assert load(tmp_path / "run.npz").facts["ending"] == run.ending == "divergence"
     assert all(np.isfinite(value).all() for value in run.position.parameters.values())
 
 

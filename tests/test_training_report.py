@@ -8,7 +8,7 @@ from training_models import short_run, shortened
 from typer.testing import CliRunner
 
 from derivcheck.cli import app
-from derivcheck.training import MODELS, command, report
+from derivcheck.training import MODELS, checkpoint, command, report
 from derivcheck.training.command import Request
 from derivcheck.training.comparison import Comparison
 from derivcheck.training.exhibits import EXHIBITS
@@ -35,7 +35,10 @@ def test_list_names_every_model_with_its_data(train):
 def test_a_run_says_how_it_ended_and_writes_a_report(train, tmp_path):
     result = train("two_moons", "--backend", "numpy", "--steps", 20, "--against", "autodiff")
     assert result.exit_code == 0, result.output
-    assert re.match(r"two_moons on moons  20 steps  accuracy \d\.\d{4}  loss", result.stdout)
+    assert re.match(
+        r"two_moons on moons  20 steps  accuracy \d\.\d{4}  loss \d\.\d{4}  on test data\n",
+        result.stdout,
+    )
     assert "report: reports/train-two_moons.md" in result.stdout
     page = (tmp_path / "reports/train-two_moons.md").read_text()
     for name in ("linear", "bias", "tanh", "softmax_cross_entropy", "rmsprop"):
@@ -64,6 +67,55 @@ def test_resume_goes_on_with_the_steps_that_were_asked_for(train):
     assert result.exit_code == 0
     assert "two_moons on moons  10 steps" in result.stdout
     assert "resumed at step 10" in result.stderr
+
+
+def test_a_run_that_has_not_ended_is_not_overwritten(train, tmp_path):
+    path = tmp_path / "checkpoints/two_moons.npz"
+    run = short_run("two_moons", 10, path=path)
+    run.advance()
+    run.save()
+    before = path.read_bytes()
+    result = train("two_moons", "--backend", "numpy", "--steps", 10)
+    assert result.exit_code == 2
+    assert "two_moons.npz holds a run at step 1 of 10; --resume goes on with it" in result.stderr
+    assert path.read_bytes() == before
+    elsewhere = train("two_moons", "--backend", "numpy", "--steps", 10, "--checkpoint", "new.npz")
+    assert elsewhere.exit_code == 0
+
+
+def test_a_run_that_has_ended_is_kept_under_another_name(train, tmp_path):
+    folder = tmp_path / "checkpoints"
+    for seed in (0, 0, 1, 2):  # the second is the first once more
+        result = train("two_moons", "--backend", "numpy", "--steps", 10, "--seed", seed)
+        assert result.exit_code == 0
+    assert "an earlier run is kept as checkpoints/two_moons-2.npz" in result.stderr
+    seeds = {path.name: checkpoint.load(path).identity["seed"] for path in folder.iterdir()}
+    assert seeds == {"two_moons-1.npz": 0, "two_moons-2.npz": 1, "two_moons.npz": 2}
+
+
+def test_a_file_that_is_no_checkpoint_is_not_overwritten(train, tmp_path):
+    path = tmp_path / "thesis.npz"
+    path.write_bytes(b"years of work")
+    result = train("two_moons", "--backend", "numpy", "--steps", 2, "--checkpoint", path)
+    assert result.exit_code == 2
+    assert "thesis.npz: this is no checkpoint of derivcheck" in result.stderr
+    assert "it is not overwritten" in result.stderr
+    assert path.read_bytes() == b"years of work"
+
+
+def test_rows_with_holes(train, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n" + "".join(f"{n},{n * n % 7}\n" for n in range(30)) + "1,\n,2\n")
+    arguments = ("linear_regression", "--backend", "numpy", "--steps", 3, "--data", table)
+    result = train(*arguments)
+    assert result.exit_code == 2
+    assert "2 of 32 rows are incomplete; --drop-incomplete leaves out such rows" in result.stderr
+    result = train(*arguments, "--drop-incomplete")
+    assert result.exit_code == 0
+    assert "2 incomplete rows of table.csv left out" in result.stderr
+    page = (tmp_path / "reports/train-linear_regression.md").read_text()
+    assert "2 incomplete rows left out" in page
+    assert "--drop-incomplete" in page
 
 
 @pytest.mark.parametrize(
@@ -98,7 +150,7 @@ def test_every_model_has_a_report(name, tmp_path):
     """Also one that shows something; the picture is there exactly if the page refers to it."""
     run = short_run(name, 2, dtype="float32")
     run.go()
-    path = report.write(run, tmp_path, None, Request(name).command())
+    path = report.write(run, run.tested(), tmp_path, None, Request(name).command())
     page = path.read_text()
     assert MODELS[name].exhibit in ("", *EXHIBITS)
     assert ("## What it shows" in page) == bool(MODELS[name].exhibit)

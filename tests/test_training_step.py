@@ -150,7 +150,7 @@ def test_both_regularisers_are_those_of_autodiff():
 
 
 def test_dropout_and_smoothing_are_for_training_alone():
-    """A look at the test data is the same whatever they are."""
+    """A look at data held out is the same whatever they are."""
     plain = {"layers": 2, "width": 128}
     first = short_run("mlp_elu", 1, options={**plain, "dropout": 0.5, "smoothing": 0.2})
     second = short_run("mlp_elu", 1, options=plain)

@@ -32,8 +32,12 @@ def data_of(model: str) -> Data:
     data = data_for(MODELS[model], None, 0)
     if data.kind != "text":
         return data
-    cut = {"train": {"x": data.train["x"][:5000]}, "test": {"x": data.test["x"][:500]}}
-    return replace(data, **cut)
+    return replace(
+        data,
+        train={"x": data.train["x"][:5000]},
+        validation={"x": data.validation["x"][:500]},
+        test={"x": data.test["x"][:500]},
+    )
 
 
 def shortened(name: str, steps: int, **recipe: object) -> Model:

@@ -9,11 +9,22 @@ import numpy
 from derivcheck.training.arrays import Array
 from derivcheck.training.augmentation import augmented
 from derivcheck.training.chance import Stream, generator
-from derivcheck.training.data import Data
-from derivcheck.training.model import Batch, Model
+from derivcheck.training.data import Data, Part
+from derivcheck.training.model import Batch, Model, Recipe
 
-TEST_STREAMS = 16
-"""Pieces in which the end of a text is read side by side."""
+STREAMS = 16
+"""Pieces in which a text that is only looked at is read side by side."""
+
+
+def needed(recipe: Recipe) -> int:
+    """The characters that the training part of a text has at least."""
+    windows = recipe.windows
+    if windows is None:
+        return 0
+    if windows.order == "random":
+        return windows.length + 1
+    # Two windows in each stream: every epoch begins somewhere within the first.
+    return recipe.batch * (2 * windows.length + 1)
 
 
 @dataclass(eq=False)
@@ -91,18 +102,19 @@ class Batches:
         return {"x": codes[places], "y": codes[places + 1], "fresh": numpy.array(float(fresh))}
 
 
-def tested(model: Model, data: Data) -> Batch:
-    """The test part as examples: a text in pieces, with what follows each character as y.
+def examples_of(model: Model, part: Part) -> Batch:
+    """A part that no step is taken on, as examples: a text in pieces, with what follows each
+    character as y.
 
     A model whose hidden state goes on reads a few long pieces side by side, any other one pieces as
     long as it was trained on.
     """
     windows = model.recipe.windows
     if windows is None:
-        return data.test
-    codes = data.test["x"]
+        return part
+    codes = part["x"]
     usable = len(codes) - 1
-    length = windows.length if windows.order == "random" else usable // TEST_STREAMS
+    length = windows.length if windows.order == "random" else usable // STREAMS
     count = usable // length
     return {
         "x": codes[: count * length].reshape(count, length),

@@ -57,8 +57,7 @@ def _table(name: str) -> Maker:
 def _diabetes(rng: numpy.random.Generator) -> Data:
     """442 patients, ten measurements each; the value is standardised too."""
     x, y = _sklearn("load_diabetes", return_X_y=True)
-    value = ((y - y.mean()) / y.std()).reshape(-1, 1)
-    return standardised(split("diabetes", "values", {"x": x, "y": value}, rng))
+    return standardised(split("diabetes", "values", {"x": x, "y": y.reshape(-1, 1)}, rng))
 
 
 def _moons(rng: numpy.random.Generator) -> Data:
@@ -76,17 +75,25 @@ def _wave(rng: numpy.random.Generator) -> Data:
     return split("wave", "values", {"x": x, "y": y}, rng)
 
 
+def _all_palindromes(length: int) -> Array:
+    """A row of digits for each: place n of it is a bit of the row's number, the same from either
+    end."""
+    places = numpy.arange(length)
+    numbers = numpy.arange(2 ** ((length + 1) // 2))
+    return numbers[:, None] >> numpy.minimum(places, places[::-1]) & 1
+
+
 def _palindromes(length: int) -> Maker:
-    """Binary palindromes: from all digits but the last one, which is to be told."""
+    """All binary palindromes: from all digits but the last one, which is to be told.
+
+    Each is there once, so that none of the test or validation part has been seen in training.
+    """
 
     def make(rng: numpy.random.Generator) -> Data:
-        def part(count: int) -> Mapping[str, Array]:
-            half = rng.integers(0, 2, (count, (length + 1) // 2))
-            whole = numpy.concatenate([half, half[:, : length // 2][:, ::-1]], axis=1)
-            return {"x": whole[:, :-1], "y": whole[:, -1]}
-
-        name = f"palindromes-{length}"
-        return Data(name, "sequences", part(4096), part(1024), 2, ("0", "1"))
+        whole = _all_palindromes(length)
+        arrays = {"x": whole[:, :-1], "y": whole[:, -1]}
+        labels = ("0", "1")
+        return split(f"palindromes-{length}", "sequences", arrays, rng, classes=2, labels=labels)
 
     return make
 

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,17 @@ def load(path: Path) -> Checkpoint:
         raise
     except _UNREADABLE as error:
         raise CheckpointError(path, f"this is no checkpoint of derivcheck: {error}") from error
+
+
+def set_aside(path: Path) -> Path:
+    """Give the file the first name of its kind that is free: `run.npz` becomes `run-1.npz`.
+
+    Raises `OSError`.
+    """
+    names = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in count(1))
+    free = next(name for name in names if not name.exists())
+    path.rename(free)
+    return free
 
 
 def check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

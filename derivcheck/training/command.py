@@ -18,7 +18,7 @@ from derivcheck.training.checkpoint import CheckpointError
 from derivcheck.training.comparison import Comparison
 from derivcheck.training.data import DataError, Unsuitable
 from derivcheck.training.diagnosis import Divergence
-from derivcheck.training.loop import Plan, Run
+from derivcheck.training.loop import Look, Plan, Run
 from derivcheck.training.model import Model
 from derivcheck.training.models import MODELS
 from derivcheck.training.progress import Shown
@@ -43,6 +43,7 @@ class Request:
     seed: int = 0
     dtype: Dtype = "float32"
     resume: bool = False
+    drop_incomplete: bool = False
     checkpoint: Path | None = None
     against: bool = False
     reports: Path = Path("reports")
@@ -57,8 +58,9 @@ class Request:
             "--dtype": self.dtype,
         }
         given = [f"{name} {value}" for name, value in options.items() if value is not None]
-        words = ["derivcheck train", self.model, *given]
-        return " ".join([*words, "--against autodiff"] if self.against else words)
+        flags = {"--drop-incomplete": self.drop_incomplete, "--against autodiff": self.against}
+        given += [name for name, is_set in flags.items() if is_set]
+        return " ".join(["derivcheck train", self.model, *given])
 
 
 def listing() -> str:
@@ -85,7 +87,7 @@ def plan_of(request: Request) -> Plan:
     if request.steps is not None:
         model = replace(model, recipe=replace(model.recipe, steps=request.steps))
     try:
-        data = data_for(model, request.data, request.seed)
+        data = data_for(model, request.data, request.seed, drop_incomplete=request.drop_incomplete)
     except (DataError, Unsuitable, NoLibrary) as error:
         raise Unusable(str(error)) from error
     return Plan(model, data, request.backend, request.dtype, request.seed)
@@ -101,7 +103,12 @@ def train(request: Request, out: Console, log: Console) -> int:
         request = replace(request, steps=steps_of(path))
     plan = plan_of(request)
     run = Run(plan, path)
-    if request.resume:
+    if plan.data.left_out:
+        rows = f"{plan.data.left_out} incomplete {'row' if plan.data.left_out == 1 else 'rows'}"
+        log.print(Text(f"{rows} of {plan.data.name} left out"), soft_wrap=True)
+    if not request.resume:
+        make_room(run, path, log)
+    else:
         try:
             run.resume()
         except CheckpointError as error:
@@ -124,13 +131,41 @@ def train(request: Request, out: Console, log: Console) -> int:
         raise Unusable(f"the checkpoint cannot be written: {error}") from error
     if comparison:
         comparison.finish()
-    out.print(Text(conclusion(run)), soft_wrap=True)
+    tested = run.tested()
+    out.print(Text(conclusion(run, tested)), soft_wrap=True)
     try:
-        written = report.write(run, request.reports, comparison, request.command())
+        written = report.write(run, tested, request.reports, comparison, request.command())
     except (OSError, NoLibrary) as error:
         raise Unusable(f"the report cannot be written: {error}") from error
     out.print(Text(f"report: {written}"), soft_wrap=True)
     return 0
+
+
+def make_room(run: Run, path: Path, log: Console) -> None:
+    """No earlier run is lost: one that has not ended is refused, one that has is kept under another
+    name unless this run is the same and will end in the same file. Raises `Unusable`.
+    """
+    if not path.exists():
+        return
+    try:
+        known = checkpoints.load(path)
+    except CheckpointError as error:
+        raise Unusable(
+            f"{error}; it is not overwritten, --checkpoint names another file"
+        ) from error
+    step, steps = known.facts["step"], known.facts["steps"]
+    if known.facts.get("ending") is None and step < steps:
+        raise Unusable(
+            f"{path} holds a run at step {step} of {steps}; "
+            "--resume goes on with it, --checkpoint names another file for a new one"
+        )
+    if known.identity == run.plan.identity() and steps == run.plan.model.recipe.steps:
+        return
+    try:
+        kept = checkpoints.set_aside(path)
+    except OSError as error:
+        raise Unusable(f"{path} cannot be renamed: {error.strerror or error}") from error
+    log.print(Text(f"an earlier run is kept as {kept}"), soft_wrap=True)
 
 
 def both(comparison: Comparison | None, shown: Shown) -> Callable[[Run], None]:
@@ -152,8 +187,13 @@ def steps_of(path: Path) -> int:
         raise Unusable(str(error)) from error
 
 
-def conclusion(run: Run) -> str:
-    """`mlp_elu on digits  1500 steps  accuracy 0.9805  loss 0.0712`."""
+def conclusion(run: Run, tested: Look) -> str:
+    """`mlp_elu on digits  1500 steps  accuracy 0.9805  loss 0.0712  on test data`."""
     plan = run.plan
-    values = "  ".join(f"{name} {value:.4f}" for name, value in run.looks[-1].values.items())
-    return f"{plan.model.name} on {plan.data.name}  {run.step} steps  {values}"
+    values = "  ".join(f"{name} {value:.4f}" for name, value in tested.values.items())
+    line = f"{plan.model.name} on {plan.data.name}  {run.step} steps  {values}  on test data"
+    words = {"steps": [], "goal": ["goal reached"], "patience": ["no better look for long"]}
+    remarks = words[run.ending or "steps"]
+    if tested.step != run.step:
+        remarks = [*remarks, f"best at step {tested.step}"]
+    return f"{line} ({'; '.join(remarks)})" if remarks else line

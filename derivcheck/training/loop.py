@@ -1,4 +1,7 @@
-"""A run: step after step, with a look at the test data now and then, a checkpoint, and an end."""
+"""A run: step after step, now and then a look at the validation data, a checkpoint, and an end.
+
+The test data decide nothing here. They are measured when somebody asks for the figure.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
 from derivcheck.training import checkpoint as checkpoints
 from derivcheck.training.arrays import Array, Backend, Dtype, dtype_of, library, precision
-from derivcheck.training.batches import Batches, rounded, tested
+from derivcheck.training.batches import Batches, examples_of, rounded
 from derivcheck.training.chance import Stream, generator
 from derivcheck.training.checkpoint import Checkpoint
-from derivcheck.training.data import Data
+from derivcheck.training.data import Data, Part
 from derivcheck.training.diagnosis import diagnosed
 from derivcheck.training.evaluation import Evaluation
 from derivcheck.training.initialisation import Initialiser
@@ -24,6 +27,8 @@ from derivcheck.training.model import Batch, Model, Parameters, State
 from derivcheck.training.step import Gradients, Losses, Position, finite, from_pullbacks, make_step
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+Ending = Literal["steps", "goal", "patience", "divergence"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Look:
-    """The metrics and losses on the test data after so many steps."""
+    """The metrics and losses on a part of the data after so many steps."""
 
     step: int
     values: Mapping[str, float]
@@ -69,13 +74,19 @@ class Look:
         name, value = next(iter(self.values.items()))
         return -value if name.endswith(("loss", "error")) else value
 
+    @property
+    def loss(self) -> float:
+        """The first loss; metrics stand before losses."""
+        return next(value for name, value in self.values.items() if name.endswith("loss"))
+
 
 @dataclass(eq=False)
 class Run:
     """A run under way. `told` is called after every step and every look.
 
-    `losses` are the training losses of all steps so far, by objective; `best` is the position at
-    the best look where the recipe has patience, else the last.
+    `losses` are the training losses of all steps so far, by objective; `looks` were taken at the
+    validation data; `best` is the position at the best look where the recipe has patience, else the
+    last.
     """
 
     plan: Plan
@@ -87,6 +98,7 @@ class Run:
     losses: dict[str, list[float]] = field(default_factory=dict[str, list[float]], init=False)
     looks: list[Look] = field(default_factory=list[Look], init=False)
     _best: Position | None = field(default=None, init=False)
+    _diverged: bool = field(default=False, init=False)
     _saved: float = field(default_factory=time.monotonic, init=False)
 
     def __post_init__(self) -> None:
@@ -113,7 +125,7 @@ class Run:
         with precision(self.plan.backend, self.plan.dtype):
             try:
                 self.save()
-                while not self.ended:
+                while self.ending is None:
                     self.advance()
                     if self.step % recipe.evaluate == 0 or self.step == recipe.steps:
                         self.look()
@@ -123,18 +135,20 @@ class Run:
                 self.save()
 
     @property
-    def ended(self) -> bool:
-        """All steps done, the goal reached, or patience at its end."""
+    def ending(self) -> Ending | None:
+        """Why the run goes no further, None while it does."""
         recipe = self.plan.model.recipe
+        if self._diverged:
+            return "divergence"
         if self.step >= recipe.steps:
-            return True
+            return "steps"
         if not self.looks:
-            return False
+            return None
+        if recipe.goal is not None and self.looks[-1].loss <= recipe.goal:
+            return "goal"
         scores = [look.score for look in self.looks]
-        if recipe.goal is not None and next(iter(self.looks[-1].values.values())) >= recipe.goal:
-            return True
         since = len(scores) - 1 - scores.index(max(scores))
-        return bool(recipe.patience) and since >= recipe.patience
+        return "patience" if recipe.patience and since >= recipe.patience else None
 
     def advance(self) -> None:
         """One step; raises `Divergence` and stays where it was if that leads nowhere."""
@@ -143,6 +157,7 @@ class Run:
         rate = recipe.optimiser.rate * recipe.schedule.factor(self.step, recipe.steps)
         after, losses, length = self._step(before, batch, *self._numbers(self.step + 1, rate))
         if not finite(losses, length):
+            self._diverged = True
             raise diagnosed(self.plan.model, before, batch, self.step + 1)
         for name, loss in losses.items():
             known = self.losses.setdefault(name, [])
@@ -164,13 +179,11 @@ class Run:
         return numpy.int32(number), numpy.asarray(rate, dtype_of(self.plan.dtype))
 
     def look(self) -> None:
-        """Measure on the test data, unless that was done at this step."""
+        """Measure on the validation data, unless that was done at this step."""
         if self.looks and self.looks[-1].step >= self.step:
             return
         position = self.position
-        part = tested(self.plan.model, self.plan.data)
-        values = self.evaluation.measured(position.parameters, position.state, part)
-        look = Look(self.step, values)
+        look = Look(self.step, self._measured(position, self.plan.data.validation))
         if self.plan.model.recipe.patience and look.score > max(
             (each.score for each in self.looks), default=-numpy.inf
         ):
@@ -182,9 +195,21 @@ class Run:
         if self.told is not None:
             self.told(self)
 
+    def _measured(self, position: Position, part: Part) -> Mapping[str, float]:
+        with precision(self.plan.backend, self.plan.dtype):
+            given = examples_of(self.plan.model, part)
+            return self.evaluation.measured(position.parameters, position.state, given)
+
     @property
     def best(self) -> Position:
         return self._best or self.position
+
+    def tested(self) -> Look:
+        """The best position on the test data: the figure to report. No run depends on it."""
+        step = self.step
+        if self._best is not None:
+            step = max(self.looks, key=lambda look: look.score).step
+        return Look(step, self._measured(self.best, self.plan.data.test))
 
     # --- the checkpoint -------------------------------------------------------------------------
 
@@ -196,6 +221,7 @@ class Run:
         facts = {
             "step": self.step,
             "steps": self.plan.model.recipe.steps,
+            "ending": self.ending,
             "losses": {name: values[: self.step] for name, values in self.losses.items()},
             "looks": [[look.step, dict(look.values)] for look in self.looks],
         }

@@ -35,10 +35,9 @@ class Recipe:
     """How a model is trained.
 
     `batch` is the number of examples of a step, 0 for all of them; `evaluate` the number of steps
-    between two looks at the test data; `patience` how many looks without a better one end the run,
-    0 for no such end, and `goal` is the value of the first metric that ends it at once. `clip`
-    bounds the norm of all gradients together. `windows` is for texts. `options` are a model's own
-    numbers.
+    between two looks at the validation data; `patience` how many looks without a better one end the
+    run, 0 for no such end, and `goal` is the validation loss that ends it at once. `clip` bounds
+    the norm of all gradients together. `windows` is for texts. `options` are a model's own numbers.
     """
 
     optimiser: Optimiser

@@ -55,7 +55,7 @@ def curves(run: Run, autodiff: Run | None, path: Path) -> None:
     panels[0].set(xlabel="step", title=title, yscale=_scale(run))
     panels[0].legend()
     for name, panel in zip(metrics, panels[1:], strict=True):
-        panel.set(xlabel="step", title=f"{name} on test data")
+        panel.set(xlabel="step", title=f"{name} on validation data")
     save(whole, path)
 
 

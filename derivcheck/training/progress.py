@@ -59,6 +59,6 @@ class Shown:
 
 
 def line(run: Run, look: Look, speed: float) -> str:
-    """`step 100/1000  accuracy 0.9521  loss 0.1620  (412 steps/s)`, measured on the test data."""
+    """`step 100/1000  accuracy 0.9521  loss 0.1620  (412 steps/s)`, on validation data."""
     values = "  ".join(f"{name} {value:.4f}" for name, value in look.values.items())
     return f"step {look.step}/{run.plan.model.recipe.steps}  {values}  ({speed:.0f} steps/s)"

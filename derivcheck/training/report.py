@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from derivcheck.training import pictures
 from derivcheck.training.comparison import Comparison, Throughput
 from derivcheck.training.exhibits import exhibit
-from derivcheck.training.loop import Run
+from derivcheck.training.loop import Look, Run
 from derivcheck.training.step import from_pullbacks
 
 _templates = Environment(
@@ -25,6 +25,13 @@ _templates = Environment(
     keep_trailing_newline=True,
     autoescape=False,  # Markdown
 )
+
+
+ENDINGS = {
+    "goal": ", then its goal was reached",
+    "patience": ", then no look had been better for long",
+}
+"""Why a run ended before its last step."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +43,30 @@ class Facts:
     command: str
     identity: Mapping[str, Any]
     steps: int
+    ending: str
+    examples: Mapping[str, int]
     machine: str
     pages: Sequence[str]
     parameters: int
+    tested: Mapping[str, Any]
     looks: Sequence[Mapping[str, Any]]
+    autodiff_tested: Mapping[str, Any] | None
     autodiff: Sequence[Mapping[str, Any]]
     gradients: Mapping[int, Mapping[str, float]]
     differences: Mapping[str, float]
     throughput: Throughput | None
 
 
-def write(run: Run, directory: Path, comparison: Comparison | None, command: str) -> Path:
-    """Write all of it; the path of the Markdown. Raises `OSError`, and `NoLibrary` where matplotlib
-    is missing."""
+def write(
+    run: Run, tested: Look, directory: Path, comparison: Comparison | None, command: str
+) -> Path:
+    """Write all of it; the path of the Markdown. `tested` is what the run reached on the test data.
+
+    Raises `OSError`, and `NoLibrary` where matplotlib is missing.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     name = f"train-{run.plan.model.name}"
-    facts = facts_of(run, comparison, command)
+    facts = facts_of(run, tested, comparison, command)
     pictures.curves(run, comparison.autodiff if comparison else None, directory / f"{name}.png")
     shown = exhibit(run, directory / f"{name}-shows.png")
     page = _templates.get_template("train.md.j2").render(
@@ -59,6 +74,9 @@ def write(run: Run, directory: Path, comparison: Comparison | None, command: str
         name=name,
         shown=shown,
         settings=settings(facts.identity),
+        left_out=run.plan.data.left_out,
+        unit="characters" if run.plan.data.kind == "text" else "examples",
+        ending=ENDINGS.get(facts.ending, ""),
         metrics=list(facts.looks[-1]["values"]),
     )
     path = directory / f"{name}.md"
@@ -68,18 +86,23 @@ def write(run: Run, directory: Path, comparison: Comparison | None, command: str
     return path
 
 
-def facts_of(run: Run, comparison: Comparison | None, command: str) -> Facts:
-    plan = run.plan
+def facts_of(run: Run, tested: Look, comparison: Comparison | None, command: str) -> Facts:
+    plan, data = run.plan, run.plan.data
+    parts = {"training": data.train, "validation": data.validation, "test": data.test}
     return Facts(
         plan.model.name,
         plan.model.summary,
         command,
         plan.identity(),
         run.step,
+        run.ending or "interrupted",
+        {name: len(part["x"]) for name, part in parts.items()},
         machine(),
         pages_of(run),
         sum(int(numpy.size(value)) for value in run.position.parameters.values()),
+        asdict(tested),
         [asdict(look) for look in run.looks],
+        asdict(comparison.autodiff.tested()) if comparison else None,
         [asdict(look) for look in comparison.autodiff.looks] if comparison else [],
         comparison.gradients if comparison else {},
         comparison.parameters if comparison else {},

@@ -1,8 +1,10 @@
 """How good the models get: `python tests/benchmarks/accuracy.py`.
 
 Every row trains a model by its own recipe, once for each seed; where data come in one part, the
-seed draws the split too. Names choose rows, all of them by default. Rows on real data read files of
-the folder `--data`; those of which the file is missing say so. Exit status 1 where a bar is missed.
+seed draws the split too. When a run ends and which of its positions counts is decided by validation
+data, which are held out of the training part; figures are of the test data. Names choose rows, all
+of them by default. Rows on real data read files of the folder `--data`; those of which the file is
+missing say so. Exit status 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -24,20 +26,13 @@ from rich.table import Table
 from derivcheck.training import MODELS, Plan, Run, data_for
 from derivcheck.training.arrays import Backend, Dtype
 from derivcheck.training.exhibits import beside_least_squares
-from derivcheck.training.loop import Look
 from derivcheck.training.parity import from_autodiff
-
-
-def look(run: Run) -> Look:
-    """The best one where the recipe has patience, else the last."""
-    if run.plan.model.recipe.patience:
-        return max(run.looks, key=lambda each: each.score)
-    return run.looks[-1]
+from derivcheck.training.pictures import curves
 
 
 def score(run: Run) -> float:
-    """The first metric on the test data."""
-    return look(run).score
+    """The first metric on the test data, at the position that the run chose."""
+    return run.tested().score
 
 
 def gap(run: Run) -> float:
@@ -106,14 +101,15 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What the runs of a row came to, by seed; `tested` are the examples of the test data."""
+    """What the runs of a row came to, by seed."""
 
     runs: tuple[Run, ...]
     autodiff: tuple[Run, ...]
     seconds: float
 
     @property
-    def tested(self) -> int:
+    def examples(self) -> int:
+        """Of the test data."""
         return len(self.runs[0].plan.data.test["x"])
 
 
@@ -140,7 +136,7 @@ def missed(row: Row, result: Result) -> str:
     if row.against_autodiff:
         bar = row.join([row.figure(run) for run in result.autodiff])
         # Two float32 runs part after some steps; the test data tell no more than this apart.
-        least = bar - sqrt(bar * (1 - bar) / result.tested)
+        least = bar - sqrt(bar * (1 - bar) / result.examples)
     met = (least is None or figure >= least) and (most is None or figure <= most)
     return "" if met else f"{row.name}: {shown(figure)} is not {row.bar}"
 
@@ -155,14 +151,8 @@ def cells(row: Row, result: Result) -> tuple[str, ...]:
     bar = row.bar
     if result.autodiff:
         bar += f" {shown(row.join([row.figure(run) for run in result.autodiff]))}"
-    stopped = [f"{run.step}" for run in result.runs]
-    best = [look(run).step for run in result.runs]
-    if any(at != run.step for at, run in zip(best, result.runs, strict=True)):
-        ends = (
-            f"best at {at}, {run.looks[-1].score:.4f}"
-            for at, run in zip(best, result.runs, strict=True)
-        )
-        stopped = [f"{step} ({end} at the end)" for step, end in zip(stopped, ends, strict=True)]
+    ends = [(run.step, run.tested().step) for run in result.runs]
+    stopped = [f"{end}" if end == best else f"{end}, best {best}" for end, best in ends]
     steps = stopped[:1] if len(set(stopped)) == 1 else stopped
     return (
         row.name,
@@ -190,6 +180,10 @@ def main() -> None:
             table.add_row(row.name, row.model, "—", row.bar, f"{path} is missing", "", "")
             continue
         result = trained(row, str(path) if path else row.data, arguments.backend)
+        if arguments.curves:
+            arguments.curves.mkdir(parents=True, exist_ok=True)
+            autodiff = result.autodiff[0] if result.autodiff else None
+            curves(result.runs[0], autodiff, arguments.curves / f"{row.name}.png")
         found = cells(row, result)
         table.add_row(*found)
         print(*found, sep="  ", file=sys.stderr, flush=True)
@@ -208,6 +202,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--backend", choices=("numpy", "jax"), default="jax")
     parser.add_argument(
         "--data", type=Path, default=Path("../shared/data"), metavar="FOLDER", help="real data"
+    )
+    parser.add_argument(
+        "--curves", type=Path, metavar="FOLDER", help="draw each row's first run there, as a PNG"
     )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(known))

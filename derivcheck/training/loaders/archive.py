@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy
 
-from derivcheck.training.data import Data, DataError, divided
+from derivcheck.training.data import FEWEST, Data, DataError, divided
 from derivcheck.training.loaders.arrays_of import data_of
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
@@ -30,9 +30,11 @@ def load(path: Path, rng: numpy.random.Generator) -> Data:
         raise DataError(path, f"it is no archive of plain arrays: {error}") from error
     if len(arrays) == 2:
         x, y = arrays
-        if x.ndim and y.ndim and len(x) == len(y):
-            first, last = divided(len(x), rng)
-            arrays = [x[first], y[first], x[last], y[last]]
-        else:
+        if not (x.ndim and y.ndim and len(x) == len(y)):
             raise DataError(path, f"x has shape {x.shape} and y {y.shape}")
-    return data_of(path, *arrays)
+        if len(x) < FEWEST:
+            raise DataError(path, f"x has {len(x)} examples; {FEWEST} are the least")
+        train, test = divided({"x": x, "y": y}, rng)
+        arrays = [train["x"], train["y"], test["x"], test["y"]]
+    x_train, y_train, x_test, y_test = arrays
+    return data_of(path, x_train, y_train, x_test, y_test, rng)

@@ -7,34 +7,44 @@ from pathlib import Path
 import numpy
 
 from derivcheck.training.arrays import Array
-from derivcheck.training.data import Data, DataError, standardised
+from derivcheck.training.data import Data, DataError, held_out, standardised
 
 _WHITE = numpy.float32(255)
 
 
-def data_of(path: Path, x_train: Array, y_train: Array, x_test: Array, y_test: Array) -> Data:
-    """Data of arrays in two parts, checked.
+def data_of(
+    path: Path,
+    x_train: Array,
+    y_train: Array,
+    x_test: Array,
+    y_test: Array,
+    rng: numpy.random.Generator,
+) -> Data:
+    """Data of arrays in two parts, checked; `rng` draws what of the first is for validation.
 
     Images of bytes (N, H, W) or (N, H, W, C) become float32 between 0 and 1, channels first; rows
-    of numbers are standardised. Whole numbers as y are classes, others are values. Raises
-    `DataError`.
+    of numbers, and values, are standardised. Whole numbers as y are classes, others are values.
+    Raises `DataError`.
     """
     parts = {"train": (x_train, y_train), "test": (x_test, y_test)}
     for part, (x, y) in parts.items():
         _check(path, f"x_{part}", x, f"y_{part}", y)
+    if len(x_train) < 2:
+        raise DataError(path, "x_train has 1 example; another one is needed for validation")
     if x_train.shape[1:] != x_test.shape[1:]:
         seen = f"examples of shape {x_test.shape[1:]}, those of x_train are {x_train.shape[1:]}"
         raise DataError(path, f"x_test holds {seen}")
     if (y_train.dtype.kind in "iu") != (y_test.dtype.kind in "iu"):
         raise DataError(path, "one of y_train and y_test holds classes, the other values")
-    train, test = ({"x": _inputs(x), "y": _targets(y)} for x, y in parts.values())
+    whole, test = ({"x": _inputs(x), "y": _targets(y)} for x, y in parts.values())
+    train, validation = held_out(whole, rng)
     if y_train.dtype.kind in "iu":
-        classes = int(max(train["y"].max(), test["y"].max())) + 1
+        classes = int(max(whole["y"].max(), test["y"].max())) + 1
         labels = tuple(map(str, range(classes)))
-        data = Data(path.name, "classes", train, test, classes, labels)
+        data = Data(path.name, "classes", train, validation, test, classes, labels)
     else:
-        data = Data(path.name, "values", train, test)
-    return standardised(data) if x_train.ndim == 2 else data
+        data = Data(path.name, "values", train, validation, test)
+    return standardised(data)
 
 
 def _check(path: Path, x_name: str, x: Array, y_name: str, y: Array) -> None:

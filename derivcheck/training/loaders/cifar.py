@@ -56,12 +56,12 @@ def is_one(folder: Path) -> bool:
     return any((folder / f"{name}{ending}").is_file() for name in names for ending in ("", ".bin"))
 
 
-def load(folder: Path) -> Data:
+def load(folder: Path, rng: numpy.random.Generator) -> Data:
     """All six batches; raises `DataError` naming the one at fault."""
     train = [_batch(folder, name) for name in TRAINING]
     x = numpy.concatenate([images for images, _ in train])
     y = numpy.concatenate([labels for _, labels in train])
-    return data_of(folder, x, y, *_batch(folder, TESTING))
+    return data_of(folder, x, y, *_batch(folder, TESTING), rng)
 
 
 def _batch(folder: Path, name: str) -> tuple[Array, Array]:

@@ -33,9 +33,11 @@ def is_one(folder: Path) -> bool:
     return any(_found(folder, name) for name in FILES)
 
 
-def load(folder: Path) -> Data:
+def load(folder: Path, rng: numpy.random.Generator) -> Data:
     """All four files; raises `DataError` naming the one at fault."""
-    return data_of(folder, *(_array(folder, name, 3 if "idx3" in name else 1) for name in FILES))
+    arrays = [_array(folder, name, 3 if "idx3" in name else 1) for name in FILES]
+    x_train, y_train, x_test, y_test = arrays
+    return data_of(folder, x_train, y_train, x_test, y_test, rng)
 
 
 def _found(folder: Path, name: str) -> Path | None:

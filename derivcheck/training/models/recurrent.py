@@ -154,10 +154,10 @@ def _palindromes(name: str, what: str, cell: Cell) -> Model:
         "sequences",
         Recipe(
             Optimiser("adam", 5e-3),
-            steps=3000,
+            steps=1000,
             batch=128,
-            evaluate=50,
-            goal=1.0,
+            evaluate=10,
+            goal=0.01,
             clip=5.0,
             options={"units": 64},
         ),
