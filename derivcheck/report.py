@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from derivcheck.checked import Checked, Judged, Stated
 
 _FACTS = re.compile(r"^<!-- derivcheck (\{.*\}) -->$", re.MULTILINE)
+_TRAINED = re.compile(r"^<!-- derivcheck train (\{.*\}) -->$", re.MULTILINE)
 _WORST_FIRST = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.MET, Outcome.SKIPPED)
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -48,9 +49,14 @@ def write_reports(results: Sequence[Checked], directory: Path) -> tuple[Path, ..
         for ending, text in (("md", page(checked)), ("json", outcome_json.dumps([checked]))):
             written.append(directory / f"{name}.{ending}")
             _replace(written[-1], text)
-    written.append(directory / "index.md")
-    _replace(written[-1], index(directory))
-    return tuple(written)
+    return (*written, write_index(directory))
+
+
+def write_index(directory: Path) -> Path:
+    """Over every report that lies in the directory."""
+    path = directory / "index.md"
+    _replace(path, index(directory))
+    return path
 
 
 def _replace(path: Path, text: str) -> None:
@@ -201,15 +207,21 @@ def _replay(checked: Checked, name: str) -> str:
 def index(directory: Path) -> str:
     """The index over every report in a directory, from the facts that each carries in a comment."""
     groups: dict[str, list[Mapping[str, str]]] = {}
+    trained: list[Mapping[str, str]] = []
     for report in sorted(directory.glob("*.md")):
-        match = _FACTS.search(report.read_text(encoding="utf-8"))
-        if match:
-            facts = cast("dict[str, str]", json.loads(match[1]))
-            group = facts.get("group", registry.UNGROUPED)
-            page = {key: _cell(value) for key, value in facts.items()}
-            groups.setdefault(_cell(group), []).append(page)
+        text = report.read_text(encoding="utf-8")
+        if match := _FACTS.search(text):
+            page = _cells(match[1])
+            groups.setdefault(page.get("group", registry.UNGROUPED), []).append(page)
+        elif match := _TRAINED.search(text):
+            trained.append(_cells(match[1]))
     ordered = sorted(groups.items(), key=lambda each: registry.group_order(each[0]))
-    return _templates.get_template("index.md.j2").render(groups=ordered)
+    return _templates.get_template("index.md.j2").render(groups=ordered, trained=trained)
+
+
+def _cells(facts: str) -> Mapping[str, str]:
+    """Facts as cells of a table."""
+    return {key: _cell(value) for key, value in cast("dict[str, str]", json.loads(facts)).items()}
 
 
 # --- Markdown -----------------------------------------------------------------------------------

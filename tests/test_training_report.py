@@ -46,16 +46,22 @@ def test_a_run_says_how_it_ended_and_writes_a_report(train, tmp_path):
     assert "derivcheck train two_moons --backend numpy --steps 20 --seed 0" in page
     facts = json.loads((tmp_path / "reports/train-two_moons.json").read_text())
     assert facts["gradients"].keys() == {"0", "10", "20"}
-    for name in ("train-two_moons.png", "train-two_moons-shows.png"):
+    assert "20 steps; a short run: the recipe has 1000 steps" in page
+    assert re.search(r"with jax.grad  accuracy .*\ngradients differ by \d", result.stdout)
+    index = (tmp_path / "reports/index.md").read_text()
+    row = "| [two_moons](train-two_moons.md) | moons | 20 | accuracy | "
+    assert re.search(rf"^{re.escape(row)}0\.\d{{4}} \| 0\.\d{{4}} \|$", index, re.MULTILINE)
+    for name in ("train-two_moons.png", "train-two_moons-shows.png", "train-two_moons-parity.png"):
         assert (tmp_path / "reports" / name).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "checkpoints/two_moons.npz").exists()
 
 
 def test_the_command_of_a_report_gives_the_same_report(train, tmp_path):
-    train("regression_1d_2", "--backend", "numpy", "--steps", 10)
-    names = ("train-regression_1d_2.md", "train-regression_1d_2.png")
+    train("regression_1d_2", "--backend", "numpy", "--steps", 10, "--against", "autodiff")
+    endings = (".md", ".png", "-parity.png", "-shows.png")
+    names = ["index.md", *(f"train-regression_1d_2{ending}" for ending in endings)]
     first = [(tmp_path / "reports" / name).read_bytes() for name in names]
-    command = re.search(r"```sh\nderivcheck train (.*)\n", first[0].decode())
+    command = re.search(r"```sh\nderivcheck train (.*)\n", first[1].decode())
     assert command
     train(*command[1].split())
     assert [(tmp_path / "reports" / name).read_bytes() for name in names] == first
@@ -150,7 +156,8 @@ def test_every_model_has_a_report(name, tmp_path):
     """Also one that shows something; the picture is there exactly if the page refers to it."""
     run = short_run(name, 2, dtype="float32")
     run.go()
-    path = report.write(run, run.tested(), tmp_path, None, Request(name).command())
+    facts = report.facts_of(run, None, Request(name).command())
+    path = report.write(run, facts, None, tmp_path)
     page = path.read_text()
     assert MODELS[name].exhibit in ("", *EXHIBITS)
     assert ("## What it shows" in page) == bool(MODELS[name].exhibit)

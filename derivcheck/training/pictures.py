@@ -8,29 +8,47 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 
-from derivcheck.training.arrays import Array
+from derivcheck.training.arrays import Array, Dtype
 from derivcheck.training.bundled import NoLibrary
-from derivcheck.training.loop import Run
+from derivcheck.training.loop import Look, Run
 
 WIDTH, HEIGHT = 5.0, 3.2
 """Inches of one panel."""
 
-_OURS = {"color": "#1f5fa8", "linewidth": 2.5, "label": "composed pullbacks"}
-_AUTODIFF = {"color": "#e0701a", "linewidth": 1.2, "linestyle": "--", "label": "jax.grad"}
+_OURS: Mapping[str, Any] = {"color": "#1f5fa8", "linewidth": 2.8, "label": "composed pullbacks"}
+_AUTODIFF: Mapping[str, Any] = {
+    "color": "#f08a24",
+    "linewidth": 1.3,
+    "linestyle": "--",
+    "label": "jax.grad",
+}
+_EPSILON: Mapping[Dtype, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7}
+_TESTED = {"marker": "*", "linestyle": ""}
+_DOTS = ("#9ecae1", "#4292c6", "#08519c")
+"""Of gradients: the first, the middle and the last step compared."""
 
 
-def figure(panels: int, height: float = HEIGHT) -> tuple[Any, Sequence[Any]]:
+@dataclass(frozen=True)
+class Side:
+    """A run, and what it reached on the test data."""
+
+    run: Run
+    tested: Look
+
+
+def figure(panels: int, height: float = HEIGHT, width: float = WIDTH) -> tuple[Any, Sequence[Any]]:
     """A figure with panels side by side, without a window; raises `NoLibrary`."""
     try:
         made = importlib.import_module("matplotlib.figure")
     except ImportError as error:
         raise NoLibrary("matplotlib") from error
-    whole = made.Figure(figsize=(panels * WIDTH, height), layout="constrained")
+    whole = made.Figure(figsize=(panels * width, height), layout="constrained")
     return whole, whole.subplots(1, panels, squeeze=False)[0]
 
 
@@ -39,23 +57,66 @@ def save(whole: Any, path: Path) -> None:
     whole.savefig(path, dpi=100, metadata={"Software": None})
 
 
-def curves(run: Run, autodiff: Run | None, path: Path) -> None:
-    """Training losses by step and test values by look, those of autodiff over them."""
+def curves(sides: Sequence[Side], path: Path) -> None:
+    """Training losses by step, and what was measured by look: on validation data all along, on
+    test data once. The second side, if there is one, is autodiff; it is drawn over the first."""
+    run = sides[0].run
     shown = list(run.looks[-1].values) if run.looks else []
     metrics = [name for name in shown if name not in run.losses]
     whole, panels = figure(1 + len(metrics))
-    sides = [(run, _OURS), *([(autodiff, _AUTODIFF)] if autodiff else [])]
-    for side, style in sides:
-        for name, values in side.losses.items():
-            named = {**style, "label": style["label"] if name == next(iter(run.losses)) else None}
-            panels[0].plot(*_smoothed(values), **named)
+    for side, style, size in zip(sides, (_OURS, _AUTODIFF), (13, 7), strict=False):
+        for n, (name, values) in enumerate(side.run.losses.items()):
+            several = f", {name}" if len(side.run.losses) > 1 else ""
+            look = {**style, "label": style["label"] + several, "alpha": 1 - 0.55 * n}
+            panels[0].plot(*_smoothed(values), **look)
         for name, panel in zip(metrics, panels[1:], strict=True):
-            panel.plot([e.step for e in side.looks], [e.values[name] for e in side.looks], **style)
-    title = "training loss" if len(run.losses) == 1 else f"training: {', '.join(run.losses)}"
-    panels[0].set(xlabel="step", title=title, yscale=_scale(run))
+            looks = side.run.looks
+            steps, values = [e.step for e in looks], [e.values[name] for e in looks]
+            panel.plot(steps, values, **style, marker="o", markersize=3)
+            at, value = side.tested.step, side.tested.values[name]
+            panel.plot(at, value, **_TESTED, color=style["color"], markersize=size)
+    panels[0].set(xlabel="step", ylabel="training loss", yscale=_scale(run))
     panels[0].legend()
     for name, panel in zip(metrics, panels[1:], strict=True):
-        panel.set(xlabel="step", title=f"{name} on validation data")
+        panel.set(xlabel="step", ylabel=f"validation {name}")
+        panel.plot([], [], **_TESTED, color="gray", markersize=10, label="on test data, once")
+        panel.legend()
+    for panel in panels:
+        panel.grid(alpha=0.25)
+    save(whole, path)
+
+
+def parity(
+    gradients: Mapping[str, Mapping[str, float]],
+    parameters: Mapping[str, Mapping[str, float]],
+    dtype: Dtype,
+    path: Path,
+) -> None:
+    """A line for each parameter, a dot on it for each difference, on a scale of powers of ten.
+
+    Both are by what is compared and then by parameter. Differences of 0 stand at the left edge.
+    """
+    names = list(next(iter(parameters.values())))
+    epsilon = _EPSILON[dtype]
+    whole, (panel,) = figure(1, 1.3 + 0.22 * len(names), width=1.5 * WIDTH)
+    known = [v for each in (*gradients.values(), *parameters.values()) for v in each.values()]
+    least = min([value for value in known if value > 0], default=epsilon)
+    floor = 10.0 ** numpy.floor(numpy.log10(min(least, epsilon)) - 0.5)
+    places = numpy.arange(len(names))
+
+    def dots(values: Mapping[str, float], **style: Any) -> None:
+        panel.plot([max(values[name], floor) for name in names], places, linestyle="", **style)
+
+    panel.axvline(epsilon, color="gray", linewidth=0.8, linestyle=":")
+    for (label, values), color in zip(gradients.items(), _DOTS, strict=False):
+        dots(values, marker="o", color=color, markersize=6, label=label)
+    for label, values in parameters.items():
+        dots(values, marker="D", color=_AUTODIFF["color"], markersize=5, label=label)
+    panel.set_yticks(places, names)
+    panel.invert_yaxis()
+    panel.set(xscale="log", xlabel=f"scaled difference from jax.grad (dotted: ε of {dtype})")
+    panel.grid(alpha=0.25)
+    whole.legend(loc="outside upper center", ncols=4, fontsize="small", frameon=False)
     save(whole, path)
 
 
@@ -97,7 +158,7 @@ def boundary(grid: tuple[Array, Array], share: Array, x: Array, y: Array, path: 
     panel.contourf(*grid, share, levels=numpy.linspace(0.0, 1.0, 11), cmap="RdBu_r", alpha=0.6)
     panel.contour(*grid, share, levels=[0.5], colors="black", linewidths=1.0)
     panel.scatter(x[:, 0], x[:, 1], c=y, cmap="RdBu_r", edgecolors="black", s=14, linewidths=0.4)
-    panel.set(title="decision boundary and test data")
+    panel.set(xlabel="x₀", ylabel="x₁", title="decision boundary and test data")
     save(whole, path)
 
 
@@ -106,5 +167,6 @@ def curve(x: Array, values: Array, points: tuple[Array, Array], path: Path) -> N
     whole, panels = figure(1)
     panels[0].scatter(*points, s=10, color="gray", label="test data")
     panels[0].plot(x, values, color=_OURS["color"], linewidth=2.0, label="model")
+    panels[0].set(xlabel="x", ylabel="y")
     panels[0].legend()
     save(whole, path)

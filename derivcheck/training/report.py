@@ -13,10 +13,13 @@ from typing import Any
 import numpy
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from derivcheck.report import write_index
 from derivcheck.training import pictures
 from derivcheck.training.comparison import Comparison, Throughput
 from derivcheck.training.exhibits import exhibit
 from derivcheck.training.loop import Look, Run
+from derivcheck.training.models import MODELS
+from derivcheck.training.pictures import Side
 from derivcheck.training.step import from_pullbacks
 
 _templates = Environment(
@@ -29,14 +32,18 @@ _templates = Environment(
 
 ENDINGS = {
     "goal": ", then its goal was reached",
-    "patience": ", then no look had been better for long",
+    "patience": ", ended by patience",
 }
 """Why a run ended before its last step."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says, as JSON has it."""
+    """What a report says, as JSON has it.
+
+    `tested` is what the run reached on the test data. `throughput` stands in the JSON alone: the
+    page is the same, byte by byte, when its command is given again.
+    """
 
     model: str
     summary: str
@@ -48,45 +55,79 @@ class Facts:
     machine: str
     pages: Sequence[str]
     parameters: int
-    tested: Mapping[str, Any]
-    looks: Sequence[Mapping[str, Any]]
-    autodiff_tested: Mapping[str, Any] | None
-    autodiff: Sequence[Mapping[str, Any]]
+    tested: Look
+    looks: Sequence[Look]
+    autodiff_tested: Look | None
+    autodiff: Sequence[Look]
     gradients: Mapping[int, Mapping[str, float]]
     differences: Mapping[str, float]
     throughput: Throughput | None
 
 
-def write(
-    run: Run, tested: Look, directory: Path, comparison: Comparison | None, command: str
-) -> Path:
-    """Write all of it; the path of the Markdown. `tested` is what the run reached on the test data.
+def write(run: Run, facts: Facts, comparison: Comparison | None, directory: Path) -> Path:
+    """Write all of it, and the directory's index; the path of the Markdown.
 
     Raises `OSError`, and `NoLibrary` where matplotlib is missing.
     """
     directory.mkdir(parents=True, exist_ok=True)
     name = f"train-{run.plan.model.name}"
-    facts = facts_of(run, tested, comparison, command)
-    pictures.curves(run, comparison.autodiff if comparison else None, directory / f"{name}.png")
+    sides = [Side(run, facts.tested)]
+    if comparison and facts.autodiff_tested:
+        sides.append(Side(comparison.autodiff, facts.autodiff_tested))
+    pictures.curves(sides, directory / f"{name}.png")
+    if comparison:
+        pictures.parity(
+            {f"gradient at step {step}": found for step, found in facts.gradients.items()},
+            {"parameter, at any look": facts.differences},
+            run.plan.dtype,
+            directory / f"{name}-parity.png",
+        )
     shown = exhibit(run, directory / f"{name}-shows.png")
     page = _templates.get_template("train.md.j2").render(
         facts=facts,
+        row=_row(facts),
+        length=_length(run),
         name=name,
         shown=shown,
         settings=settings(facts.identity),
         left_out=run.plan.data.left_out,
         unit="characters" if run.plan.data.kind == "text" else "examples",
-        ending=ENDINGS.get(facts.ending, ""),
-        metrics=list(facts.looks[-1]["values"]),
+        metrics=list(facts.tested.values),
     )
     path = directory / f"{name}.md"
     path.write_text(page, encoding="utf-8", newline="\n")
     text = json.dumps(asdict(facts), indent=1, ensure_ascii=False)
     (directory / f"{name}.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    write_index(directory)
     return path
 
 
-def facts_of(run: Run, tested: Look, comparison: Comparison | None, command: str) -> Facts:
+def _row(facts: Facts) -> str:
+    """What the index says of this page."""
+    figure = next(iter(facts.tested.values))
+    of_autodiff = facts.autodiff_tested
+    row = {
+        "model": facts.model,
+        "data": str(facts.identity["data"]),
+        "steps": str(facts.steps),
+        "figure": figure,
+        "ours": f"{facts.tested.values[figure]:.4f}",
+        "autodiff": f"{of_autodiff.values[figure]:.4f}" if of_autodiff else "",
+    }
+    # An HTML comment ends at the first `-->`.
+    return json.dumps(row, ensure_ascii=False).replace(">", "\\u003e")
+
+
+def _length(run: Run) -> str:
+    """`300 steps, a short run: the recipe has 2000`."""
+    words = f"{run.step} steps{ENDINGS.get(run.ending or '', '')}"
+    known, wanted = MODELS.get(run.plan.model.name), run.plan.model.recipe.steps
+    if known is None or wanted >= known.recipe.steps:
+        return words
+    return f"{words}; a short run: the recipe has {known.recipe.steps} steps"
+
+
+def facts_of(run: Run, comparison: Comparison | None, command: str) -> Facts:
     plan, data = run.plan, run.plan.data
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     return Facts(
@@ -100,10 +141,10 @@ def facts_of(run: Run, tested: Look, comparison: Comparison | None, command: str
         machine(),
         pages_of(run),
         sum(int(numpy.size(value)) for value in run.position.parameters.values()),
-        asdict(tested),
-        [asdict(look) for look in run.looks],
-        asdict(comparison.autodiff.tested()) if comparison else None,
-        [asdict(look) for look in comparison.autodiff.looks] if comparison else [],
+        run.tested(),
+        tuple(run.looks),
+        comparison.autodiff.tested() if comparison else None,
+        tuple(comparison.autodiff.looks) if comparison else (),
         comparison.gradients if comparison else {},
         comparison.parameters if comparison else {},
         comparison.throughput() if comparison else None,
@@ -152,6 +193,11 @@ def settings(identity: Mapping[str, Any]) -> Mapping[str, str]:
     for name, word in (("clip", "gradient clipped at"), ("l2", "L2"), ("l1", "L1")):
         if identity[name]:
             found[word] = f"{identity[name]:g}"
+    if identity["patience"]:
+        every = identity["evaluate"]
+        found["early stopping"] = f"after {identity['patience']} looks, one every {every} steps"
+    if identity["windows"]:
+        found["windows"] = "{length} characters, {order}".format(**identity["windows"])
     if identity["augmentation"]:
         found["augmentation"] = ", ".join(identity["augmentation"])
     options: Mapping[str, float] = identity["options"]

@@ -27,7 +27,7 @@ from derivcheck.training import MODELS, Plan, Run, data_for
 from derivcheck.training.arrays import Backend, Dtype
 from derivcheck.training.exhibits import beside_least_squares
 from derivcheck.training.parity import from_autodiff
-from derivcheck.training.pictures import curves
+from derivcheck.training.pictures import Side, curves
 
 
 def score(run: Run) -> float:
@@ -182,8 +182,8 @@ def main() -> None:
         result = trained(row, str(path) if path else row.data, arguments.backend)
         if arguments.curves:
             arguments.curves.mkdir(parents=True, exist_ok=True)
-            autodiff = result.autodiff[0] if result.autodiff else None
-            curves(result.runs[0], autodiff, arguments.curves / f"{row.name}.png")
+            both = [*result.runs[:1], *result.autodiff[:1]]
+            curves([Side(run, run.tested()) for run in both], arguments.curves / f"{row.name}.png")
         found = cells(row, result)
         table.add_row(*found)
         print(*found, sep="  ", file=sys.stderr, flush=True)
