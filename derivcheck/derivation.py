@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from derivcheck.diagnostic import Diagnostic
 from derivcheck.expression import Context, Expression, Index, Parameter, Tensor
@@ -133,3 +134,16 @@ class Derivation:
     reference: str | None = None
     tags: tuple[str, ...] = ()
     hints: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @cached_property
+    def seams(self) -> frozenset[Tensor]:
+        """What is defined here and handed to a used page, or taken from one: values, cotangents.
+
+        Whatever computes the page from its parts has these as arrays; all else is inside a part.
+        """
+        found: set[Tensor] = set()
+        for use in self.context.uses.values():
+            found.update((use.output, *use.arguments))
+        found.update([name for name, form in self.between.items() if form.variable in found])
+        found.update(t.cotangent for t in self.context.theorems if t.cotangent is not None)
+        return frozenset(found & self.context.definitions.keys())

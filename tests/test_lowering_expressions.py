@@ -61,9 +61,14 @@ from derivcheck.lowering import LoweringError, lower
 from derivcheck.lowering.translation import KNOWN_FUNCTIONS
 
 
-def causal_softmax() -> Expression:
-    masked = sum_over("k", N, lambda k: multiply(guard(Affine.of(ROW) - k), exp(at(A, ROW, k))))
-    return multiply(guard(Affine.of(ROW) - COLUMN), exp(at(A, ROW, COLUMN)), power(masked, -1))
+def causal_softmax(*masks: Expression) -> Expression:
+    """e^a over the sum of those that are not later; where the masks hold."""
+    earlier = sum_over("k", N, lambda k: multiply(guard(Affine.of(ROW) - k), exp(at(A, ROW, k))))
+    return multiply(*masks, exp(at(A, ROW, COLUMN)), power(earlier, -1))
+
+
+def not_later(lag: int = 0) -> Expression:
+    return guard(Affine.of(ROW) - COLUMN - lag)
 
 
 def triangular() -> Expression:
@@ -201,7 +206,10 @@ EXPRESSIONS = {
         ),
         (ROW, COLUMN),
     ),
-    "causal softmax": (causal_softmax, (ROW, COLUMN)),
+    "causal softmax": (lambda: causal_softmax(not_later()), (ROW, COLUMN)),
+    "causal softmax of some": (lambda: causal_softmax(not_later(), not_later(1)), (ROW, COLUMN)),
+    "causal softmax of others too": (lambda: causal_softmax(not_later(-1)), (ROW, COLUMN)),
+    "causal softmax of all": (causal_softmax, (ROW, COLUMN)),
     "log-sum-exp": (
         lambda: apply("log", sum_over("k", N, lambda k: exp(multiply(at(W, k), at(V, ROW))))),
         (ROW,),
@@ -244,6 +252,18 @@ EXPRESSIONS = {
     ),
     "power with an exponent": (lambda: power(exp(at(V, ROW)), at(V, ROW)), (ROW,)),
 }
+
+
+def test_a_masked_softmax_sums_to_one_however_large_its_arguments() -> None:
+    """e^{a − log Σ e^b} loses the digits of the sum that its size takes."""
+    page = single(causal_softmax(not_later()), ROW, COLUMN)
+    compiled = load(lower(page), "numpy")
+    assert "softmax(np.where(" in compiled.source
+    generator = np.random.default_rng(0)
+    square = (3e4 + generator.normal(size=(5, 4))).astype(np.float32)
+    row, column = np.zeros(5, np.float32), np.zeros(4, np.float32)
+    (found,), _ = compiled.forward(square, square.T, row, column, p=0)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=3e-7)
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)

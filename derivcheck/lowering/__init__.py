@@ -1,6 +1,7 @@
 """Closed forms to array programs: `forward` and `pullback` of a derivation."""
 
 from derivcheck.lowering.extents import Extent
+from derivcheck.lowering.parts import Parts, parts
 from derivcheck.lowering.program import (
     FormulaProgram,
     Program,
@@ -16,8 +17,10 @@ __all__ = [
     "Extent",
     "FormulaProgram",
     "LoweringError",
+    "Parts",
     "Program",
     "Routine",
     "lower",
     "lower_closed_form",
+    "parts",
 ]

@@ -35,6 +35,7 @@ from derivcheck.expression import (
     free_indices,
     multiply,
     power,
+    substitute,
     subtract,
 )
 from derivcheck.lowering import building
@@ -339,18 +340,17 @@ class Translation:
         logarithm: bool,
         under: Array | None,
     ) -> Array:
-        if divisor.mask != ONE:
-            # The numerator may stand where the mask does not hold: no softmax then.
-            total = self._log_sum(divisor, scope, under)
-            shifted = building.add(
-                scope,
-                [
-                    self.array(argument, scope, under),
-                    building.multiply(scope, [building.constant(-1), total]),
-                ],
-            )
-            return shifted if logarithm else building.call(scope, "exp", shifted)
         operand = self.array(argument, scope, under)
+        if divisor.mask != ONE:
+            letters = {bound: Affine.of(i) for bound, i in zip(divisor.over, over, strict=True)}
+            mask = self.mask(substitute(divisor.mask, letters), scope)
+            if under is None or building.every(scope, [under, mask]) != under:
+                # The numerator may stand where the mask does not hold: no softmax then.
+                total = self._log_sum(divisor, scope, under)
+                negative = building.multiply(scope, [building.constant(-1), total])
+                shifted = building.add(scope, [operand, negative])
+                return shifted if logarithm else building.call(scope, "exp", shifted)
+            operand = building.where(scope, mask, operand, None)
         return Softmax(operand.axes, over, logarithm, operand)
 
     def _log_sum(self, inside: Exponentials, scope: Axes, under: Array | None) -> Array:

@@ -15,14 +15,14 @@ import jax
 from derivcheck import codegen
 from derivcheck.derivation import Derivation
 from derivcheck.expression import Domain, Parameter, tensors
-from derivcheck.lowering import LoweringError, Program, lower
+from derivcheck.lowering import LoweringError, Program, lower, parts
 from derivcheck.notation import identifier, unicode_name
 from derivcheck.verdict import Evidence, Outcome
 from derivcheck.witnesses.array_trial import Arrays, Forward, Pullback, Trial, as_arrays, trials_of
 from derivcheck.witnesses.autodiff import autodiff
 from derivcheck.witnesses.duality import duality, gradients_by_output, linearity, probes
 from derivcheck.witnesses.finite_differences import finite_differences
-from derivcheck.witnesses.precision import precision, stress_points
+from derivcheck.witnesses.precision import Handed, StressPoint, precision, stress_points, worst
 from derivcheck.witnesses.printings import printings
 from derivcheck.witnesses.reference import (
     Observation,
@@ -68,7 +68,7 @@ def witness(
         reference, note = _reference(derivation, program)
     except ReferenceFault as fault:
         return (_fault(fault, ""),)
-    panel = _Panel(
+    panel = Panel(
         derivation, program, reference, note, on_jax=device == "gpu" or dtype != "float64"
     )
     evidence: list[Evidence] = []
@@ -102,7 +102,9 @@ def _reference(derivation: Derivation, program: Program) -> tuple[Forward | None
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
+    """The witnesses on one program; `reference` or, where it is None, what `note` says of it."""
+
     derivation: Derivation
     program: Program
     reference: Forward | None
@@ -143,11 +145,36 @@ class _Panel:
         on_jax = self._whole(trial, "float64", on_jax=True)
         given = trial.inputs, trial.cotangents
         yield printings(on_jax(*given), on_numpy(*given), trial)
-        single = self._whole(trial, "float32")
-        composed = bool(self.derivation.uses)
-        points = list(stress_points(trial, self._movable(), composed=composed))
-        double = on_jax if self.on_jax else on_numpy
-        yield precision(single, double, points, self._outputs())
+        yield self.numerics(trial, on_jax if self.on_jax else on_numpy)
+
+    def numerics(self, trial: Trial, double: Pullback | None = None) -> Evidence:
+        """What float32 does to the program that is judged: overflow, and digits lost.
+
+        `double` is the program in float64, where it is compiled already.
+        """
+        single, double = self._whole(trial, "float32"), double or self._whole(trial, "float64")
+        points = list(stress_points(trial, self._movable()))
+        if not self.derivation.seams:
+            return precision(single, double, points, self._outputs())
+        for_overflow = [replace(point, digits=False) for point in points]
+        whole = precision(single, double, for_overflow, self._outputs())
+        return worst([whole, self._by_parts(trial, points)])
+
+    def _by_parts(self, trial: Trial, points: Sequence[StressPoint]) -> Evidence:
+        """The precision of a composed page, each part at the arrays that it was given."""
+        pieces = parts(self.program, self.derivation.seams)
+        observed = self._whole(trial, "float32", program=pieces.observed)
+        separate = self._whole(trial, "float64", program=pieces.separate)
+        given = len(pieces.separate.inputs)
+
+        def double(inputs: Arrays, cotangents: Arrays) -> Sequence[object]:
+            return separate(inputs[:given], (*cotangents, *inputs[given:]))
+
+        handed = [
+            Handed(unicode_name(tensor.name), tensor not in self.derivation.seams)
+            for tensor in pieces.arrays
+        ]
+        return precision(observed, double, points, self._outputs(), handed)
 
     def _numbers(self, statics: Sequence[Parameter], trial: Trial) -> dict[str, int]:
         return {self.program.numbers[p]: trial.extents[p] for p in statics}
@@ -171,20 +198,30 @@ class _Panel:
         whole = self._whole(trial, dtype)
         return lambda inputs, cotangents: whole(inputs, cotangents)[: len(trial.differentiated)]
 
-    def _whole(self, trial: Trial, dtype: str, *, on_jax: bool | None = None) -> Pullback:
-        """The gradients, and after them the outputs; of the printing that is judged, or of one."""
+    def _whole(
+        self,
+        trial: Trial,
+        dtype: str,
+        *,
+        on_jax: bool | None = None,
+        program: Program | None = None,
+    ) -> Pullback:
+        """The gradients, after them the outputs, and what else the pullback of a program gives;
+        of the printing that is judged, or of one."""
+        program = program or self.program
         on_jax = self.on_jax if on_jax is None else on_jax
-        compiled = codegen.load(self.program, "jax" if on_jax else "numpy")
-        numbers = self._numbers(self.program.forward.statics, trial)
-        backward_numbers = self._numbers(self.program.pullback.statics, trial)
+        compiled = codegen.load(program, "jax" if on_jax else "numpy")
+        numbers = self._numbers(program.forward.statics, trial)
+        backward_numbers = self._numbers(program.pullback.statics, trial)
         # A gradient of an input that the page leaves out is not asked for.
-        names = [self.program.inputs[place] for place in trial.differentiated]
-        wanted = [self.program.differentiated.index(name) for name in names]
+        names = [program.inputs[place] for place in trial.differentiated]
+        wanted = [program.differentiated.index(name) for name in names]
+        others = slice(len(program.differentiated), None)
 
         def both(inputs: Arrays, cotangents: Arrays) -> tuple[object, ...]:
             outputs, residuals = compiled.forward(*inputs, **numbers)
             found = compiled.pullback(residuals, tuple(cotangents), **backward_numbers)
-            return (*(found[place] for place in wanted), *outputs)
+            return (*(found[place] for place in wanted), *outputs, *found[others])
 
         if not on_jax:
             return both
