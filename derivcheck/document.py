@@ -65,10 +65,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A paragraph, an item of a list or a cell of a table; never empty."""
+    """A paragraph, an item of a list or a cell of a table; never empty.
+
+    `item` says whether it is the first of an item of a list.
+    """
 
     parts: tuple[Part, ...]
     span: Span
+    item: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +222,14 @@ class _Blocks:
         self.shift = start - self.lines[first_line]
         level = 0
         row: tuple[int, int] = (-1, 0)
+        item = False
         for token in tokens:
             if token.type == "heading_open":
                 level = int(token.tag[1])
             elif token.type == "heading_close":
                 level = 0
+            elif token.type == "list_item_open":
+                item = True
             elif token.type == "tr_open" and token.map:
                 row = (token.map[0], 0)
             elif token.type == "inline" and token.content.strip():
@@ -231,7 +238,8 @@ class _Blocks:
                 places = self._places(token.content, lines[0], after, heading=level > 0)
                 if lines[0] == row[0] and places:
                     row = (row[0], places[-1][1] - self.lines[lines[0]])
-                blocks.extend(self._inline(places, level))
+                blocks.extend(self._inline(places, level, item))
+                item = False
             elif token.type in {"fence", "code_block"} and token.map:
                 block = self._code(token, token.map[0], token.map[1])
                 if block is not None:
@@ -259,7 +267,7 @@ class _Blocks:
                 places.append((start, start + len(stripped)))
         return places
 
-    def _inline(self, places: list[tuple[int, int]], level: int) -> list[Block]:
+    def _inline(self, places: list[tuple[int, int]], level: int, item: bool) -> list[Block]:
         parts: list[Part] = []
         words: list[str] = []
         begin = end = -1
@@ -295,7 +303,7 @@ class _Blocks:
         span = parts[0].span | parts[-1].span
         if level and not all(isinstance(part, Math) and part.display for part in parts):
             return [Heading(level, tuple(parts), span)]
-        return [Paragraph(tuple(parts), span)]
+        return [Paragraph(tuple(parts), span, item)]
 
     def _region(self, at: int) -> Region | None:
         """The region that covers an offset or comes next after it; offsets only grow."""

@@ -55,6 +55,9 @@ STEP = mpf(10) ** -9
 DISTINCT = mpf(10) ** -14
 """Relative distance above which two sides count as different: far above every error here."""
 
+NOTHING = mpf(10) ** -40
+"""What cancellation may leave of 0; nobody takes a logarithm or a reciprocal of it."""
+
 SIZES = 4
 BENT_SIZES = 24
 """Of a reading with kinks, whose sides may differ between two of them only."""
@@ -294,9 +297,11 @@ def _is_condition(expression: Expression) -> bool:
 
 def _power(base: mpf, exponent: mpf) -> mpf:
     if exponent == int(exponent):
-        if base == 0 and exponent < 0:
+        if abs(base) < NOTHING and exponent < 0:
             raise Undefined("a division by 0")
         return base ** int(exponent)
+    if abs(base) < NOTHING:
+        base = mpf(0)
     if base < 0 or (base == 0 and exponent < 0):
         raise Undefined("a root of a negative number")
     return base**exponent
@@ -306,7 +311,7 @@ def _apply(function: Function, arguments: list[mpf]) -> mpf:
     if function.abstract:
         return _abstract(function, arguments)
     match function.name, arguments:
-        case "log", [x] if x <= 0:
+        case "log", [x] if x < NOTHING:
             raise Undefined("a logarithm")
         case "sigmoid", [x]:
             return 1 / (1 + mp.exp(-x))

@@ -272,6 +272,22 @@ def test_undefined_values_and_kinks_under_derivatives(expression, value):
             ball_of(expression, scalar(value))
 
 
+@pytest.mark.parametrize("name", ["sign", "abs", "relu"])
+def test_an_entry_less_itself_is_at_no_kink(name):
+    bent = apply(name, subtract(T, T))
+    assert ball_of(bent, scalar(2), off_kinks=True).is_zero()
+    assert ball_of(Derivative(bent, T), scalar(2), off_kinks=True).is_zero()
+    # Equal numbers by chance, also where both are 0, are at the kink still.
+    N = Parameter("N")
+    v = tensor("v", N)
+    for number in (0.0, 3.0):
+        point = Point({N: 2}, {v: numpy.array([number, number])})
+        with pytest.raises(Undefined):
+            ball_of(apply(name, subtract(at(v, 0), at(v, 1))), point, off_kinks=True)
+        with pytest.raises(Undefined):
+            ball_of(Derivative(apply(name, subtract(at(v, 0), at(v, 1))), at(v, 0)), point)
+
+
 def test_conditions_on_whole_numbers_are_no_kinks():
     m = tensor("m", domain=Domain(values=(Fraction(0), Fraction(1)), declared=True))
     point = Point({}, {m: numpy.array(0.0)})

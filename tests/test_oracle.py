@@ -55,6 +55,15 @@ def scalar(name="t"):
     return Entry(Tensor(name))
 
 
+def test_what_cancellation_leaves_of_nothing_is_nothing():
+    zero = subtract(power(square_root(scalar()), 2), scalar())
+    for expression in (apply("log", zero), power(zero, -1), power(zero, Fraction(-1, 2))):
+        for number in (2, 3, 5, 7):
+            with pytest.raises(Undefined):
+                value(expression, t=number)
+    assert value(square_root(zero), t=7) == 0
+
+
 def test_derivative_is_right_to_thirty_digits():
     with mp.workdps(DIGITS):
         slope = value(Derivative(apply("exp", power(scalar(), 2)), scalar()), t="0.7")

@@ -122,6 +122,13 @@ def test_where_defines_for_the_line_above_it() -> None:
     assert verdicts(page % 2) == ["refuted"]
 
 
+def test_an_item_of_a_list_qualifies_nothing_before_it() -> None:
+    page = REAL + "- Twice:\n\n$$x + x = 3x$$\n\n- %s where $x + x = x^2$."
+    assert verdicts(page % "The root is $\\sqrt{x}$")[0] == "refuted"
+    for words in ("only", "Only", "This holds for $x$", "It is true of numbers", "For all $x$"):
+        assert verdicts(page % words)[0] == "undecided"
+
+
 # --- names ---------------------------------------------------------------------------------------
 
 

@@ -101,8 +101,8 @@ class _Page:
                     self.suppositions.heading()
                     self.heading = "".join(p.text for p in parts if isinstance(p, Prose)).strip()
                     self.title = self.title or self.heading
-                case Paragraph(parts, _):
-                    self._paragraph(parts, pieces)
+                case Paragraph(parts, _, item):
+                    self._paragraph(parts, pieces, item)
                 case Code(language, text, _):
                     if self.heading.lower() == "reference" and language.startswith("python"):
                         self.reference = self.reference or text
@@ -111,7 +111,7 @@ class _Page:
     # --- paragraphs: prose decides what a declaration is -----------------------------------------
 
     def _paragraph(
-        self, parts: tuple[Prose | Math, ...], pieces: dict[Math, tuple[Statement, ...]]
+        self, parts: tuple[Prose | Math, ...], pieces: dict[Math, tuple[Statement, ...]], item: bool
     ) -> None:
         if not self.summary and self.title:
             words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
@@ -119,7 +119,7 @@ class _Page:
         whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
-        roles = self.suppositions.read(parts, pieces, knowledge(self.state))
+        roles = self.suppositions.read(parts, pieces, knowledge(self.state), item)
         if roles.qualifies:
             self._soften()
         before = len(self.items)

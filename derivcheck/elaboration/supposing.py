@@ -41,6 +41,9 @@ _OTHERWISE = re.compile(r"^\W*(?:and |but )?(?:otherwise|else)\b", re.IGNORECASE
 _STOP = re.compile(
     r"(?<!\bcase [\w])(?<!\bi\.e)(?<!\be\.g)(?<!\bcf)[.;!?][*_)\"”]*(?=\s|$)", re.IGNORECASE
 )
+_REFERS = re.compile(
+    r"^\W*[a-z]|(?i:\b(?:for|this|these|those|it|that|both|above|hold|holds|true|valid|only)\b)"
+)
 _GENERAL = re.compile(
     r"^\W*(?:in general|hence|combin|together|in summary|overall|therefore|thus|so\b|both)",
     re.IGNORECASE,
@@ -114,15 +117,17 @@ class Roles:
     not be read before those above it.
     """
 
-    def __init__(self, sentences: Iterator[dict[Key, Role]]) -> None:
+    def __init__(self, sentences: Iterator[dict[Key, Role]], apart: bool) -> None:
         self._sentences = sentences
+        self._apart = apart
         self._known: dict[Key, Role] = {}
         self._known.update(next(sentences, self._known))
 
     @property
     def qualifies(self) -> bool:
         """Whether the paragraph begins with “where …” and qualifies what stands before it."""
-        return any(role.lead == "loose" for role in list(self._known.values())[:1])
+        first = list(self._known.values())[:1]
+        return not self._apart and any(role.lead == "loose" for role in first)
 
     def of(self, key: Key) -> Role:
         while key not in self._known:
@@ -154,9 +159,21 @@ class Suppositions:
         parts: Sequence[Prose | Math],
         pieces: Mapping[Math, tuple[Statement, ...]],
         page: Knowledge,
+        item: bool = False,
     ) -> Roles:
-        """The roles of a paragraph's statements."""
-        return Roles(self._read(parts, pieces, page))
+        """The roles of a paragraph's statements.
+
+        Where a new item of a list names something first, and nothing that stands before the item,
+        its “where …” is about that.
+        """
+        apart = False
+        match parts[:3]:
+            case (Prose(opening, _), Math() as name, Prose()) if item:
+                named = not any(statement.relations for statement in pieces[name])
+                apart = named and _REFERS.search(opening) is None
+            case _:
+                pass
+        return Roles(self._read(parts, pieces, page), apart)
 
     def _read(
         self,

@@ -73,19 +73,37 @@ def positive(argument: Node, off_kinks: bool) -> Evaluate:
 
 
 def exceeds(left: Node, right: Node, off_kinks: bool) -> Evaluate:
-    """[left > right]. Where both are one entry (x_k, and the maximum that it is) their difference
-    is 0 all around the point: that is no kink."""
+    """[left > right]."""
+
+    def compare(difference: Value) -> Value:
+        return ONE if sign(difference, off_kinks=off_kinks) > 0 else ZERO
+
+    return _of_difference(left, right, compare)
+
+
+def bent(name: str, left: Node, right: Node, off_kinks: bool) -> Evaluate:
+    """A function with a kink at 0 and the value 0 there, of left − right."""
+    return _of_difference(
+        left, right, lambda difference: dual_ball.apply(name, difference, off_kinks=off_kinks)
+    )
+
+
+def _of_difference(left: Node, right: Node, function: Callable[[Value], Value]) -> Evaluate:
+    """A function that is 0 at 0, of left − right. Where both are one entry (x_k, and the maximum
+    that it is) their difference is 0 all around the point: that is no kink."""
     first, second = left.evaluate, right.evaluate
 
     def evaluate(run: Run) -> Value:
         above, below = first(run), second(run)
-        # The constants are shared by values that have nothing to do with each other.
-        if above is below and above is not ZERO and above is not ONE:
-            return ZERO
-        difference = dual_ball.subtract(above, below)
-        return ONE if sign(difference, off_kinks=off_kinks) > 0 else ZERO
+        return ZERO if _one(above, below) else function(dual_ball.subtract(above, below))
 
     return evaluate
+
+
+def _one(left: Value, right: Value) -> bool:
+    """Whether two values are that of one entry: a run computes each once."""
+    # The constants are shared by values that have nothing to do with each other.
+    return left is right and left is not ZERO and left is not ONE
 
 
 def add(terms: list[Evaluate]) -> Evaluate:

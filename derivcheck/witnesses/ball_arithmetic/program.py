@@ -47,6 +47,9 @@ from derivcheck.witnesses.ball_arithmetic.dual_ball import (
 )
 from derivcheck.witnesses.ball_arithmetic.run import DEEPEST, Array, Evaluate, Node, Whole
 
+BENT = ("abs", "relu", "sign")
+"""Functions of one argument with a kink at 0, where they are 0."""
+
 
 class Program:
     """Compiles expressions of one context.
@@ -203,11 +206,16 @@ class Program:
             case Power(_, exponent):
                 evaluate = closures.power(parts, exponent)
                 conditional = parts[0].conditional and _natural(exponent)
-            case Apply(function, _):
+            case Apply(function, arguments):
+                kinks = self.off_kinks and continuous
+                sides = _compared(arguments[0]) if function.name in BENT else None
                 if function.abstract or function.order:
                     evaluate = closures.abstract(expression, parts, self.stand_ins)
+                elif sides is None:
+                    evaluate = closures.apply(function.name, parts, kinks)
                 else:
-                    evaluate = closures.apply(function.name, parts, self.off_kinks and continuous)
+                    left, right = (self._nodes[id(side)][1] for side in sides)
+                    evaluate = closures.bent(function.name, left, right, kinks)
             case Sum(index, body) | Product(index, body):
                 apart = list(self._apart(body, {self.slot(index)}))
                 slots = self._without((index,), slots)

@@ -94,6 +94,7 @@ class Run:
         self.slots: list[int] = []
         self.memos: list[dict[object, Value]] = []
         self._entries: dict[int, dict[object, Value]] = {}
+        self._perturbed: dict[tuple[int, Place, tuple[Seed, ...]], Value] = {}
         self._sizes: dict[int, tuple[int, ...]] = {}
         self._depth = 0
 
@@ -146,15 +147,21 @@ class Run:
         if not seeds:
             return self._plain(number, place)
         levels = [level for level, tensor, places in seeds if tensor == number and place in places]
-        if levels:
-            # A perturbed entry is a variable of its own: its definition does not see the seed.
-            self.seeds = tuple([seed for seed in seeds if seed[0] not in levels])
+        if not levels:
+            return self._plain(number, place)
+        key = (number, place, seeds)
+        found = self._perturbed.get(key)
+        if found is not None:
+            return found
+        # A perturbed entry is a variable of its own: its definition does not see the seed.
+        self.seeds = tuple([seed for seed in seeds if seed[0] not in levels])
         try:
             value = self._plain(number, place)
         finally:
             self.seeds = seeds
         for level in levels:
             value = add(value, Dual(level, ZERO, ONE))
+        self._perturbed[key] = value
         return value
 
     def _plain(self, number: int, place: Place) -> Value:
