@@ -241,9 +241,10 @@ class Statement:
     Sides that are top-level `Sequence`s (`i, j \in …`) stay sequences. Statements of one piece
     are split at `\Rightarrow`, `\implies`, `\iff`, `;`, at `\quad`/`,` between complete
     statements and at rows that do not continue the chain; a row that begins with a relation
-    continues the one before.
+    continues the one before. `words` make it the condition of the statement before it: `\text{if}`.
     """
 
     sides: tuple[Node, ...]
     relations: tuple[Relation, ...]
     span: Span
+    words: str = ""

@@ -284,12 +284,10 @@ def test_a_fault_leaves_the_other_sides_of_its_statement() -> None:
 @pytest.mark.parametrize(
     "latex",
     [
-        r"a = b \text{ if } x > 0",
         r"\text{if } x > 0 \text{ then } a = b",
-        r"a = b \quad \text{for } j \ne n",
         r"a = b \text{ or } a = c",
-        r"a = b, \quad \forall x > 0",
-        r"a &= b && \text{when } x > 0",
+        r"a = b \text{ if } x > 0, y > 0",
+        r"a = b \text{ for some } x > 0",
         r"a = b \text{ only if } x > 0",
         r"a = b \text{ times } c",
     ],
@@ -300,6 +298,24 @@ def test_a_condition_in_words_makes_no_unconditional_claim(latex: str) -> None:
     assert statements(r"a = b \quad \text{(zero if } k \ne i \text{)}")[0] != "a = b"
     assert statements(r"a &= b && \text{(zero if both differ)}") == ["a = b"]
     assert statements(r"a = b \text{ (by symmetry) } + c") == ["a = (+b +c)"]
+
+
+@pytest.mark.parametrize(
+    ("latex", "words"),
+    [
+        (r"a = b \text{ if } x > 0", "if"),
+        (r"a = b \quad \text{for } j \ne n", "for"),
+        (r"a &= b && \text{when } x > 0", "when"),
+        (r"a = b \text{ as long as } x > 0 \quad (2)", "as long as"),
+        (r"a = b, \quad \forall x > 0", "for all"),
+    ],
+)
+def test_a_relation_after_such_words_is_the_condition_of_the_statement_before_it(
+    latex: str, words: str
+) -> None:
+    claim, condition = parse_math(latex)
+    assert (sketch(claim.sides[1]), claim.words) == ("b", "")
+    assert (condition.relations[0].sign in (">", r"\ne"), condition.words) == (True, words)
 
 
 def test_words_and_empty_input_are_no_statements() -> None:

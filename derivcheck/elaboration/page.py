@@ -329,7 +329,7 @@ class _Page:
         try:
             if not definitions.defines(left, right, explicit):
                 return 0
-            if any(condition.statement is not None for condition in role.governed):
+            if any(c.statement is not None or c.last for c in role.governed):
                 raise unsupported(
                     "a definition under a condition in words",
                     whole((left, right)),
@@ -374,7 +374,7 @@ class _Page:
             self._note(Kind.DECLARATION, statement, position)
             return
         before = self.state.scope.snapshot()
-        link = links.link(left, relation, right, role.governed)
+        link = links.link(left, relation, right, _governing(role, statement, position))
         if link.fault is not None:
             self.state.scope.restore(before)
         fault = link.fault
@@ -485,3 +485,11 @@ def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:
 def _tags(document: Document) -> tuple[str, ...]:
     tags = document.front_matter.get("tags")
     return tuple(map(str, cast("list[object]", tags))) if isinstance(tags, list) else ()
+
+
+def _governing(role: Role, statement: Statement, position: int) -> tuple[Condition, ...]:
+    """The conditions of the equality at this position of a chain: what stands behind the chain is
+    one of its last equality, and may be meant for those before it."""
+    if position == len(statement.relations) - 1:
+        return role.governed
+    return tuple(Condition(None) if c.last else c for c in role.governed)

@@ -170,8 +170,19 @@ def _adjoins(page: PageState, statement: Statement) -> bool:
 
 def _known(page: PageState, sides: tuple[Node, ...]) -> bool:
     """Whether every symbol of a bound means something here already."""
-    names = [declared_name(side) for side in sides if not is_constant(side)]
-    return all(name is None or page.scope.lookup(name) is not None for name in names)
+    return all(
+        name is None or page.scope.lookup(name) is not None or page.scope.lookup(bare) is not None
+        for side in sides
+        if not is_constant(side)
+        for name, bare in [(declared_name(side), _bare(side))]
+    )
+
+
+def _bare(side: Node) -> str:
+    """The name of an array without its subscripts."""
+    if isinstance(side, syntax.Scripted):
+        return declared_name(replace(side, subscript=None)) or ""
+    return declared_name(side) or ""
 
 
 def _is_size(page: PageState, node: Node) -> bool:

@@ -52,10 +52,14 @@ _GENERAL = re.compile(
 
 @dataclass(frozen=True)
 class Condition:
-    """What must hold; `statement` is None where only words say it, `negated` for “unless”."""
+    """What must hold; `statement` is None where only words say it, `negated` for “unless”.
+
+    `last` says that it stands at the end of a chain of equalities, and so qualifies the last one.
+    """
 
     statement: Statement | None
     negated: bool = False
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,8 @@ def _sentences(
         before: Statement | None = None
         for order, statement in enumerate(pieces[part]):
             if statement.relations:
-                place = _Place((number, order), statement, words if not order else "", not order)
+                led = statement.words or (words if not order else "")
+                place = _Place((number, order), statement, led, not order)
                 place.arrow = page.arrow(before, statement) if before is not None else ""
                 sentence.places.append(place)
             before = statement
@@ -240,6 +245,16 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
     waiting: list[_Place] = []
     for place in sentence.places:
         match = _LEADS.search(place.words)
+        if place.statement.words:
+            read = match is not None and page.restricts(place.statement, match[0])
+            condition = Condition(
+                place.statement if read else None, bool(match and match["unless"]), last=True
+            )
+            roles[place.key] = Role((), "condition")
+            for claim in waiting[-1:]:
+                roles[claim.key] = Role((*roles[claim.key].governed, condition))
+            waiting = []
+            continue
         if place.first and match is not None and page.restricts(place.statement, match[0]):
             condition = Condition(place.statement, match["unless"] is not None)
             trailing = (

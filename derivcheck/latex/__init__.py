@@ -38,9 +38,9 @@ def parse_math(
     no statements.
 
     A lone formula is a statement of one side. A row that begins with a relation without anything
-    before it has an `Unreadable` first side, "missing side". Where words make a statement
-    conditional (`if`, `when`, `or`, …) its sides after the first are `Unreadable`: it is no claim
-    for all values.
+    before it has an `Unreadable` first side, "missing side". What follows a statement after `if`,
+    `when`, `for`, … and is a relation is a statement with these `words`; where other words make a
+    statement conditional its sides after the first are `Unreadable`: it is no claim for all values.
     """
     whole = Span(offset, offset + len(latex))
     raw = scan(latex, offset, LONGEST)
@@ -73,7 +73,7 @@ def _statement(clause: Clause) -> syntax.Statement:
         sides = [sides[0], *(conditional for _ in sides[1:])]
     span = tokens[0].span | tokens[-1].span
     relations = tuple(syntax.Relation(token.text, token.span) for token in signs)
-    return syntax.Statement(tuple(sides), relations, span)
+    return syntax.Statement(tuple(sides), relations, span, clause.words)
 
 
 def _side(reader: Reader, first: int, last: int) -> syntax.Node:

@@ -2,6 +2,7 @@ r"""Lines to statements: cut at `\Rightarrow`, `;`, wide spaces, commas and conn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
@@ -13,17 +14,25 @@ from derivcheck.latex.vocabulary import CONNECTIVES
 from derivcheck.source import Span
 
 _JOINS = {Kind.RELATION, Kind.SIGN, Kind.OPERATOR}
+_LEADS = re.compile(
+    r"[\s(]*(?:if|when|whenever|unless|provided(?:\s+that)?|as\s+long\s+as|for(?:\s+(?:all|every|each|any))?)\s*",
+    re.IGNORECASE,
+)
 _QUANTIFIERS = frozenset({r"\forall", r"\exists"})
 
 
 @dataclass
 class Clause:
-    """Tokens of one statement; a condition in words makes its relations no claims."""
+    """Tokens of one statement; a condition in words makes its relations no claims.
+
+    `words` are those that make it the condition of the statement before it.
+    """
 
     tokens: list[Token]
     barriers: set[int]
     condition: Span | None
     relates: bool
+    words: str = ""
 
 
 class _Cut(IntEnum):
@@ -74,6 +83,10 @@ def clauses(line: Line) -> list[Clause]:
                 span = heading.span | (tokens[-1].span if tokens else heading.span)
                 if current is None:
                     leading, conditional = span, False
+                elif len(listed) == 1 and fragment.sign and (words := _leading_words(heading)):
+                    current = Clause(list(tokens), fragment.barriers, None, True, words)
+                    conditional = False
+                    done.append(current)
                 else:
                     current.condition = span
             elif current is None:
@@ -139,6 +152,13 @@ def _restricts(heading: Token, tokens: Sequence[Token]) -> bool:
     quantifies = heading.text in _QUANTIFIERS or first_words(heading) == ["for"]
     ranges = any(token.text == r"\ldots" for token in tokens)
     return not (quantifies and (not signs or (signs == {"="} and ranges)))
+
+
+def _leading_words(heading: Token) -> str:
+    """The words after which a relation is a condition, “if” or “for all”; empty for others."""
+    if heading.text == r"\forall":
+        return "for all"
+    return " ".join(heading.text.split()) if _LEADS.fullmatch(heading.text) else ""
 
 
 def _is_label(tokens: Sequence[Token]) -> bool:
