@@ -408,11 +408,19 @@ class DefinitionReader:
     ) -> None:
         stray = [index for index in free_indices(body) if index not in letters]
         if stray:
+            letter = stray[0].name
+            one_place = not letters and len(stray) == 1 and letter not in self.page.running
+            runs = self._sits(stray[0], body) and not one_place
+            one = (
+                ""
+                if not one_place
+                else rf", or declare the one place {letter} \in \{{1, \dots, N\}}"
+            )
             raise Fault(
-                "unequal-free-indices" if self._sits(stray[0], body) else "unclear-index",
-                f"{stray[0].name} is free on the right side only",
+                "unequal-free-indices" if runs else "unclear-index",
+                f"{letter} is free on the right side only",
                 span,
-                f"sum over {stray[0].name}, or give {name} the subscript",
+                f"sum over {letter}, or give {name} the subscript{one}",
             )
 
     def _sits(self, index: Index, body: Expression) -> bool:

@@ -279,7 +279,8 @@ class IntegerReader:
         if self.letters.bound(name) is None:
             meaning = self.page.meaning(name, span)
             if isinstance(meaning, ParameterMeaning):
-                return Affine.of(meaning.parameter)
+                first = self._base if self.page.fixed_place(name) is not None else 0
+                return Affine.of(meaning.parameter) + first
             if not bound_or_new and (name in self.page.parameter_names or meaning is None):
                 return Affine.of(self.page.parameter(name, span))
         return self.letter(name)
@@ -287,8 +288,12 @@ class IntegerReader:
     def subscript(self, node: Node, tensor: str = "", place: int = 0) -> Affine:
         """A subscript at this place of a tensor, counted from 0.
 
-        A bare letter is its index, whatever the page counts from.
+        A bare letter is its index or its one place, whatever the page counts from.
         """
+        if isinstance(node, syntax.Symbol) and self.letters.bound(node.name) is None:
+            fixed = self.page.fixed_place(node.name)
+            if fixed is not None:
+                return fixed
         if (
             isinstance(node, syntax.Symbol)
             and not node.word
@@ -349,11 +354,14 @@ class IntegerReader:
         for place, (item, extent) in enumerate(zip(items, tensor.extents, strict=True)):
             subscript = self.subscript(item, tensor.name, place)
             index = subscript.index
-            if index is not None and not self._fits(index, extent):
+            letter = index.name if index is not None else label(item)
+            if (index is not None and not self._fits(index, extent)) or (
+                subscript == self.page.fixed_place(letter)
+                and not self.page.sizes.unify(self.page.places[letter], extent)
+            ):
                 raise Fault(
                     "extent-mismatch",
-                    f"the index {index.name} runs over another extent than this axis of "
-                    f"{tensor.name}",
+                    f"the index {letter} runs over another extent than this axis of {tensor.name}",
                     item.span,
                     "use another letter, or declare both axes with one extent",
                 )

@@ -131,6 +131,10 @@ def meant(
     match meaning:
         case TensorMeaning(tensor, _, letters):
             return tensor_entry(reader, tensor, letters, subscript, span)
+        case ParameterMeaning() if reader.page.fixed_place(name) is not None:
+            raise unsupported(
+                f"{name} as a number", span, f"{name} names a place; give the number another name"
+            )
         case ParameterMeaning(parameter) if subscript is None:
             return number(parameter)
         case FunctionMeaning(_, body) if subscript is None:

@@ -18,12 +18,12 @@ from derivcheck.expression import Expression, Index
 from derivcheck.source import Source
 from derivcheck.syntax import Node, Statement
 
-_BOUND = r"(\w+)(?:\s*([+-])\s*(\d+))?"
-_LETTER = r"([A-Za-z]|\\[a-z]+)"
+BOUND = r"(\w+)(?:\s*([+-])\s*(\d+))?"
+LETTER = r"([A-Za-z]|\\[a-z]+)"
 _ELLIPSIS = re.compile(
-    rf"\{{?{_LETTER}\}}?\s*=\s*{_BOUND}\s*,\s*(?:[\w\s+-]+,\s*)*\\[lc]?dots[bc]?\s*,?\s*{_BOUND}"
+    rf"\{{?{LETTER}\}}?\s*=\s*{BOUND}\s*,\s*(?:[\w\s+-]+,\s*)*\\[lc]?dots[bc]?\s*,?\s*{BOUND}"
 )
-_BETWEEN = re.compile(rf"{_BOUND}\s*\\leq?\s+{_LETTER}\s*\\leq?\s*{_BOUND}")
+_BETWEEN = re.compile(rf"{BOUND}\s*\\leq?\s+{LETTER}\s*\\leq?\s*{BOUND}")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Bound:
 
     name: str
     offset: int
+
+    def written(self) -> str:
+        return f"{self.name} {self.offset:+}" if self.offset else self.name
 
     @staticmethod
     def of(name: str, sign: str | None, number: str | None) -> Bound:

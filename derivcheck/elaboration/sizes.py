@@ -38,7 +38,7 @@ class Sizes:
         self._hints: dict[Parameter, str] = {}
         self._sections: dict[Parameter, Section] = {}
         self._axes: list[Parameter] = []
-        self._likely: list[tuple[Affine, Affine]] = []
+        self._likely: list[tuple[Affine, Affine, bool]] = []
         self._tensors: dict[Tensor, Tensor] = {}
         self._replaced: dict[Tensor, Tensor] = {}
         self._borrowed: set[Parameter] = set()
@@ -146,13 +146,14 @@ class Sizes:
             for atom in size.atoms()
         )
 
-    def prefer(self, left: Affine, right: Affine) -> None:
-        """Make both equal in the end if nothing else determines one of them (δ_ij)."""
-        self._likely.append((left, right))
+    def prefer(self, left: Affine, right: Affine, *, sure: bool = True) -> None:
+        """Make both equal in the end if nothing else determines one of them (δ_ij); `borrowed` if
+        that is not sure."""
+        self._likely.append((left, right, sure))
 
     def determine(self, size: Affine) -> None:
         """Make an open size what it is likely to be now: an axis is to have it."""
-        for left, right in self._likely:
+        for left, right, _ in self._likely:
             if self.open(size) and self.find(left) == self.find(size):
                 self.unify(left, right)
 
@@ -179,7 +180,14 @@ class Sizes:
         on the page, if that is one extent only; from another section it is `borrowed`.
         `undetermined` are the extents of letters for which this fails too.
         """
-        for left, right in self._likely:
+        for left, right, sure in self._likely:
+            for size in (left, right):
+                if (
+                    self.open(size)
+                    and not sure
+                    and isinstance(atom := self.find(size).atom, Parameter)
+                ):
+                    self._borrowed.add(atom)
             if self.open(left) or self.open(right):
                 self.unify(left, right)
         axes = {self.find(Affine.of(axis)) for axis in self._axes}

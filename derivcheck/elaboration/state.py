@@ -9,6 +9,7 @@ from itertools import pairwise
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.counting import Counting
+from derivcheck.elaboration.counts import Count, counts
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
@@ -19,6 +20,7 @@ from derivcheck.elaboration.names import (
     parts,
     subscript_items,
 )
+from derivcheck.elaboration.places import fixed_letters, running_letters
 from derivcheck.elaboration.recurrences import (
     Bound,
     Piece,
@@ -39,6 +41,7 @@ from derivcheck.elaboration.scope import (
 )
 from derivcheck.elaboration.sizes import Sizes
 from derivcheck.expression import (
+    ONE,
     Affine,
     Context,
     Definition,
@@ -52,6 +55,7 @@ from derivcheck.expression import (
     Tensor,
     add,
     fresh,
+    guard,
     multiply,
     tensors,
     total,
@@ -59,6 +63,8 @@ from derivcheck.expression import (
 )
 from derivcheck.source import Source, Span
 from derivcheck.syntax import Statement
+
+_NOWHERE = Span(0, 0)
 
 
 @dataclass
@@ -98,6 +104,12 @@ class PageState:
     counting: Counting = field(default_factory=Counting)
     ranges: dict[str, Range] = field(default_factory=dict[str, Range])
     """The written ranges of the letters with which recurrences step."""
+    counts: dict[Span, Count] = field(default_factory=dict[Span, Count])
+    """How many terms a sum without bounds has, where it is a mean that says so."""
+    running: set[str] = field(default_factory=set[str])
+    """The letters that a sum binds somewhere, or with which an array is introduced."""
+    places: dict[str, Affine] = field(default_factory=dict[str, Affine])
+    """The letters that stand for one place of an axis, and its size."""
     recurrences: dict[str, Recurrence] = field(default_factory=dict[str, Recurrence])
     pieces: dict[Tensor, list[Piece]] = field(default_factory=dict[Tensor, list[Piece]])
     """Base cases and steps that have been read."""
@@ -134,6 +146,8 @@ class PageState:
                             and isinstance(second, syntax.Group)
                             and isinstance(second.body, syntax.Symbol | syntax.Scripted)
                         )
+        self.counts = counts(statements)
+        self.parameter_names |= {count.name for count in self.counts.values()}
         for whole, factors in products:
             if whole in self.parameter_names:
                 self.parameter_names |= factors
@@ -142,6 +156,26 @@ class PageState:
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
+        self.running = running_letters(statements)
+        for name, size in fixed_letters(statements, self.source).items():
+            if name in self.subscript_letters - self.running and name not in self.ranks:
+                self._fix(name, size)
+
+    def _fix(self, name: str, size: Bound | None) -> None:
+        """Make a letter the number of one place of an axis, which is found by use if need be."""
+        parameter = Parameter(name, 0)
+        extent = self.sizes.placeholder(name) if size is None else self.place(size, _NOWHERE)
+        text = f"{name} is on its axis" if size is None else f"{name} < {size.written()}"
+        self.places[name] = extent
+        self.statics[parameter] = None
+        self.scope.add(name, ParameterMeaning(parameter), _NOWHERE)
+        self.suppose(Hypothesis(guard(extent - 1 - Affine.of(parameter)), ONE, text))
+
+    def fixed_place(self, name: str) -> Affine | None:
+        """The number of the one place that a letter stands for, from 0; None for other letters."""
+        known = self.scope.lookup(name) if name in self.places else None
+        meaning = known.meaning if known else None
+        return Affine.of(meaning.parameter) if isinstance(meaning, ParameterMeaning) else None
 
     def _note_recurrences(self, statements: Sequence[Statement]) -> None:
         """The letters of recurrences have written ranges, from which the axes that they stand on

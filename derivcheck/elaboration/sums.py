@@ -140,6 +140,12 @@ def _bound_together(reader: SideReader, node: syntax.BigOperator) -> tuple[synta
     }
     if not others:
         return ()
+    if "y" in others and "y" not in reader.page.running:
+        raise unsupported(
+            "whether y is summed over",
+            node.span,
+            r"declare y \in \{1, \dots, N\}, or write both sums",
+        )
     kind = {"prod": "product", "sum": "sum"}.get(node.kind, f"{node.kind}imum")
     each = f"the {kind} runs over {', '.join(sorted(bound))} alone"
     together = reader.choices.pick("", each) == 0
@@ -159,6 +165,10 @@ def _range(
             raise unsupported("a lower bound without an upper one", node.span, "write both bounds")
         written = reader.page.letter_range(letter.name, node.span)
         extent, first = written or (reader.page.sizes.placeholder(letter.name), None)
+        count = reader.page.counts.get(node.span)
+        if count is not None and reader.page.is_size(count.name):
+            size = Affine.of(reader.page.parameter(count.name, node.span))
+            reader.page.sizes.prefer(extent, size, sure=count.sure)
         return extent, first, None
     if len(node.letters) > 1:
         raise unsupported("several letters with one pair of bounds", node.span, "use two sums")

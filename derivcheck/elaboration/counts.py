@@ -1,0 +1,105 @@
+r"""Sizes that only a mean names: `\frac{1}{N} \sum_i x_i`, where nothing says what N is.
+
+A lone letter that divides a sum is how many terms it has. Where several letters and sums meet it is
+not sure which is whose; then a claim that fails by it is not convicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from derivcheck import syntax
+from derivcheck.elaboration.names import nodes
+from derivcheck.source import Span
+from derivcheck.syntax import Node, Statement
+
+_LOWER_CASE = frozenset("bdkmn")
+
+
+@dataclass(frozen=True)
+class Count:
+    """The size that a sum without bounds probably has; `sure` where no other could be meant."""
+
+    name: str
+    sure: bool
+
+
+def counts(statements: Iterable[Statement]) -> dict[Span, Count]:
+    """The counts by the place of their sums, of names that nothing else on the page explains."""
+    found: dict[Span, Count] = {}
+    explained: set[str] = set()
+    for statement in statements:
+        explained.update(_explained(statement))
+        for side in statement.sides:
+            for node in nodes(side):
+                found.update(_of_mean(node))
+    return {span: count for span, count in found.items() if count.name not in explained}
+
+
+def _of_mean(node: Node) -> Iterator[tuple[Span, Count]]:
+    names: tuple[str, ...] = ()
+    sums: tuple[syntax.BigOperator, ...] = ()
+    match node:
+        case syntax.Fraction(numerator, denominator):
+            names, sums = _letters(denominator), _sums(numerator)
+        case syntax.BigOperator(body=syntax.Multiplication((*_, last), (*_, "/"))):
+            names, sums = _letters(last), _sums(node)
+        case syntax.Multiplication(factors):
+            for factor in factors:
+                if isinstance(factor, syntax.BigOperator):
+                    sums = _sums(factor)
+                    break
+                if isinstance(factor, syntax.Fraction):
+                    names = (*names, *_letters(factor.denominator))
+        case _:
+            pass
+    if names and len(names) <= len(sums):
+        sure = len(names) == len(sums) == 1
+        for name, each in zip(names, sums, strict=False):
+            if each.upper is None and each.lower is None:
+                yield each.span, Count(name, sure)
+
+
+def _sums(node: Node) -> tuple[syntax.BigOperator, ...]:
+    """The sums that stand directly one in the other, from the outermost."""
+    match node:
+        case syntax.BigOperator("sum", letters=(_,)):
+            return (node, *_sums(node.body))
+        case syntax.Group(_, _, body):
+            return _sums(body)
+        case _:
+            return ()
+
+
+def _letters(denominator: Node) -> tuple[str, ...]:
+    """The letters of a product of letters and numbers; none if anything else stands there."""
+    match denominator:
+        case syntax.Multiplication(factors, operators) if "/" not in operators:
+            parts = factors
+        case _:
+            parts = (denominator,)
+    names = [part.name for part in parts if isinstance(part, syntax.Symbol)]
+    numerals = [part for part in parts if isinstance(part, syntax.Numeral)]
+    plain = len(names) + len(numerals) == len(parts)
+    return tuple(names) if plain and all(map(_may_count, names)) else ()
+
+
+def _may_count(name: str) -> bool:
+    return len(name) == 1 and (name.isupper() or name in _LOWER_CASE)
+
+
+def _explained(statement: Statement) -> Iterator[str]:
+    """What an equation or declaration is about, and what has subscripts or is one."""
+    if statement.relations:
+        for side in statement.sides[:1]:
+            items = side.items if isinstance(side, syntax.Sequence) else (side,)
+            yield from (item.name for item in items if isinstance(item, syntax.Symbol))
+    for side in statement.sides:
+        for node in nodes(side):
+            if isinstance(node, syntax.Scripted) and node.subscript is not None:
+                if isinstance(node.base, syntax.Symbol):
+                    yield node.base.name
+                yield from (
+                    part.name for part in nodes(node.subscript) if isinstance(part, syntax.Symbol)
+                )
