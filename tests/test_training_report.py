@@ -8,7 +8,7 @@ from training_models import short_run, shortened
 from typer.testing import CliRunner
 
 from derivcheck.cli import app
-from derivcheck.training import MODELS, checkpoint, command, report
+from derivcheck.training import MODELS, Plan, Run, checkpoint, command, data_for, report
 from derivcheck.training.command import Request
 from derivcheck.training.comparison import Comparison
 from derivcheck.training.exhibits import EXHIBITS
@@ -163,6 +163,36 @@ def test_every_model_has_a_report(name, tmp_path):
     assert ("## What it shows" in page) == bool(MODELS[name].exhibit)
     assert (tmp_path / f"train-{name}-shows.png").exists() == (f"train-{name}-shows.png" in page)
     assert "| 2 |" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("two_moons", "iris"),
+        ("two_moons", "breast-cancer"),
+        ("regression_1d_2", "diabetes"),
+        ("vae", "wine"),
+        ("gan", "wine"),
+    ],
+)
+def test_data_of_which_there_is_no_picture_have_a_report_without(name, data, tmp_path):
+    run = Run(Plan(shortened(name, 2), data_for(MODELS[name], data, 0), "numpy"))
+    run.go()
+    path = report.write(run, report.facts_of(run, None, ""), None, tmp_path)
+    assert "## What it shows" not in path.read_text()
+    assert not (tmp_path / f"train-{name}-shows.png").exists()
+
+
+def test_columns_that_depend_on_each_other_have_no_one_solution(tmp_path):
+    table = tmp_path / "table.csv"
+    rows = (f"{n % 5},{2 * (n % 5)},{n % 3}" for n in range(40))
+    table.write_text("\n".join(["a,twice,told", *rows]))
+    model = shortened("linear_regression", 2)
+    run = Run(Plan(model, data_for(model, str(table), 0), "numpy"))
+    run.go()
+    page = report.write(run, report.facts_of(run, None, ""), None, tmp_path).read_text()
+    assert "The columns depend on each other" in page
+    assert "| w0 |" not in page
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])

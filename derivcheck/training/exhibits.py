@@ -21,6 +21,9 @@ from derivcheck.training.chance import Stream, generator
 from derivcheck.training.loop import Run
 from derivcheck.training.tape import Tape
 
+IMAGE_AXES = 3
+"""Channels, rows, columns."""
+
 SHOWN = 10
 """Images a row."""
 
@@ -40,7 +43,8 @@ class Exhibit:
 
 
 def exhibit(run: Run, path: Path) -> Exhibit | None:
-    """What the model of this run shows, None if it has nothing but its metrics.
+    """What the model of this run shows, None if it has nothing but its metrics, or data of which
+    there is no such picture.
 
     Raises `NoLibrary` where matplotlib is missing.
     """
@@ -53,28 +57,36 @@ def _outputs(run: Run, batch: Mapping[str, Array]) -> Mapping[str, Array]:
     return run.evaluation.outputs(best.parameters, best.state, batch)
 
 
-def _boundary(run: Run, path: Path) -> Exhibit:
-    part = run.plan.data.test
+def _boundary(run: Run, path: Path) -> Exhibit | None:
+    part, labels = run.plan.data.test, run.plan.data.labels
+    if run.plan.data.shape != (2,) or len(labels) != 2:
+        return None
     low, high = part["x"].min(axis=0) - 0.4, part["x"].max(axis=0) + 0.4
     axes = (numpy.linspace(low[n], high[n], 120) for n in range(2))
     first, second = numpy.meshgrid(*axes)
     points = numpy.column_stack([first.ravel(), second.ravel()])
     logits = _outputs(run, {"x": points, "y": numpy.zeros(len(points), int)})["logits"]
     share = 1.0 / (1.0 + numpy.exp(logits[:, 0] - logits[:, 1]))
-    pictures.boundary((first, second), share.reshape(first.shape), part["x"], part["y"], path)
-    return Exhibit("The probability of one class over the plane, and the test data.", True)
+    share = share.reshape(first.shape)
+    pictures.boundary((first, second), share, (part["x"], part["y"]), labels, path)
+    what = f"The probability of the class {labels[1]} over the plane, red where it is likely"
+    return Exhibit(f"{what}; along the line it is one half.", True)
 
 
-def _curve(run: Run, path: Path) -> Exhibit:
+def _curve(run: Run, path: Path) -> Exhibit | None:
     part = run.plan.data.test
+    if run.plan.data.shape != (1,):
+        return None
     x = numpy.linspace(part["x"].min(), part["x"].max(), 300).reshape(-1, 1)
     values = _outputs(run, {"x": x, "y": numpy.zeros_like(x)})["values"]
     pictures.curve(x[:, 0], values[:, 0], (part["x"][:, 0], part["y"][:, 0]), path)
     return Exhibit("The curve, and the test data.", True)
 
 
-def _reconstructions(run: Run, path: Path) -> Exhibit:
+def _reconstructions(run: Run, path: Path) -> Exhibit | None:
     shape = run.plan.data.shape
+    if len(shape) != IMAGE_AXES:
+        return None
     batch = {name: values[:SHOWN] for name, values in run.plan.data.test.items()}
     made = _outputs(run, batch)["images"].reshape(-1, *shape)
     rows = {"given": batch["x"].reshape(-1, *shape), "made": made}
@@ -104,7 +116,7 @@ def _sampled(run: Run) -> Array | None:
 
 def _samples(run: Run, path: Path) -> Exhibit | None:
     sampled = _sampled(run)
-    if sampled is None:
+    if sampled is None or len(run.plan.data.shape) != IMAGE_AXES:
         return None
     real = run.plan.data.test["x"][:SHOWN].reshape(-1, *run.plan.data.shape)
     pictures.images({"real": real, "made": sampled[:SHOWN], "made too": sampled[SHOWN:]}, path)
@@ -150,8 +162,14 @@ def beside_least_squares(run: Run) -> tuple[Array, Array]:
 
 
 def _least_squares(run: Run, path: Path) -> Exhibit:
-    """Weight by weight against the solution in closed form."""
+    """Weight by weight against the solution in closed form, which columns that depend on each other
+    leave open."""
     del path
+    x = run.plan.data.train["x"]
+    augmented = numpy.column_stack([x, numpy.ones(len(x))])
+    if numpy.linalg.matrix_rank(augmented) < augmented.shape[1]:
+        text = "The columns depend on each other: many weights solve the least squares equally well"
+        return Exhibit(f"{text}, and there is no one solution to compare with.", False)
     found, solution = beside_least_squares(run)
     gap = float(numpy.abs(found - solution).max() / numpy.abs(solution).max())
     rows = "\n".join(

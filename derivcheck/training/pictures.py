@@ -151,14 +151,24 @@ def _line(row: Array, gap: int) -> Array:
     return joined[..., 0] if joined.shape[2] == 1 else joined
 
 
-def boundary(grid: tuple[Array, Array], share: Array, x: Array, y: Array, path: Path) -> None:
-    """The probability of class 1 over the plane, and examples on it."""
+def boundary(
+    grid: tuple[Array, Array],
+    share: Array,
+    examples: tuple[Array, Array],
+    labels: Sequence[str],
+    path: Path,
+) -> None:
+    """The probability of class 1 over the plane, and examples (x, y) on it."""
     whole, panels = figure(1)
     panel = panels[0]
     panel.contourf(*grid, share, levels=numpy.linspace(0.0, 1.0, 11), cmap="RdBu_r", alpha=0.6)
     panel.contour(*grid, share, levels=[0.5], colors="black", linewidths=1.0)
-    panel.scatter(x[:, 0], x[:, 1], c=y, cmap="RdBu_r", edgecolors="black", s=14, linewidths=0.4)
-    panel.set(xlabel="x₀", ylabel="x₁", title="decision boundary and test data")
+    x, y = examples
+    for n, (label, color) in enumerate(zip(labels, ("#2166ac", "#b2182b"), strict=True)):
+        dots = x[y == n]
+        panel.scatter(*dots.T, color=color, edgecolors="white", s=18, linewidths=0.5, label=label)
+    panel.set(xlabel="x₀", ylabel="x₁")
+    panel.legend(title="test data")
     save(whole, path)
 
 
