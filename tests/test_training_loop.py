@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_models import data_of, short_run, shortened
+from training_models import data_of, interrupting_after, short_run, shortened
 
 from derivcheck.training import MODELS, Plan, Run
 from derivcheck.training.chance import Stream, generator
@@ -44,29 +44,24 @@ def test_equal_plans_give_equal_bits_and_another_seed_does_not(backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", WITH_STATE)
-def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(name, backend, tmp_path):
+@pytest.mark.parametrize("step", [3, 4, 6], ids=["between looks", "before a look", "at the end"])
+def test_a_resumed_run_ends_bit_for_bit_where_an_uninterrupted_one_does(
+    step, name, backend, tmp_path
+):
     path = tmp_path / "run.npz"
     whole = short_run(name, 6, backend, "float32", evaluate=2)
     whole.go()
     begun = short_run(name, 6, backend, "float32", path=path, evaluate=2)
-    begun.told = interrupting_after(3)
+    begun.told = interrupting_after(step)
     with pytest.raises(KeyboardInterrupt):
         begun.go()
     rest = short_run(name, 6, backend, "float32", path=path, evaluate=2)
     rest.resume()
-    assert 0 < rest.step < 6
+    assert rest.step == step
     rest.go()
     assert bits(rest) == bits(whole)
     assert rest.losses == whole.losses
     assert rest.looks == whole.looks
-
-
-def interrupting_after(step: int):
-    def told(run: Run) -> None:
-        if run.step == step:
-            raise KeyboardInterrupt
-
-    return told
 
 
 def test_batches_go_once_through_the_data_in_an_order_of_their_own():

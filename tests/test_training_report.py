@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from training_models import short_run, shortened
+from training_models import interrupting_after, short_run, shortened
 from typer.testing import CliRunner
 
 from derivcheck.cli import app
@@ -118,7 +118,7 @@ def test_rows_with_holes(train, tmp_path):
     assert "2 of 32 rows are incomplete; --drop-incomplete leaves out such rows" in result.stderr
     result = train(*arguments, "--drop-incomplete")
     assert result.exit_code == 0
-    assert "2 incomplete rows of table.csv left out" in result.stderr
+    assert "6 to test; 2 incomplete rows left out" in result.stderr
     page = (tmp_path / "reports/train-linear_regression.md").read_text()
     assert "2 incomplete rows left out" in page
     assert "--drop-incomplete" in page
@@ -181,6 +181,23 @@ def test_data_of_which_there_is_no_picture_have_a_report_without(name, data, tmp
     path = report.write(run, report.facts_of(run, None, ""), None, tmp_path)
     assert "## What it shows" not in path.read_text()
     assert not (tmp_path / f"train-{name}-shows.png").exists()
+
+
+@pytest.mark.parametrize("steps", [5, 8], ids=["interrupted", "ended"])
+def test_autodiff_catches_up_with_a_run_that_is_resumed(steps, tmp_path):
+    path = tmp_path / "run.npz"
+    begun = short_run("two_moons", 8, path=path, evaluate=2)
+    begun.told = interrupting_after(steps)
+    with pytest.raises(KeyboardInterrupt):
+        begun.go()
+    run, whole = (short_run("two_moons", 8, path=each, evaluate=2) for each in (path, None))
+    run.resume()
+    for each in (run, whole):
+        each.told = Comparison(each)
+        each.go()
+        each.told.finish()
+    assert run.told.autodiff.looks == whole.told.autodiff.looks
+    assert run.told.gradients == whole.told.gradients
 
 
 def test_columns_that_depend_on_each_other_have_no_one_solution(tmp_path):

@@ -60,3 +60,13 @@ def short_run(
     """A run that has not begun."""
     plan = Plan(shortened(name, steps, **recipe), data_of(name), backend, dtype, seed)
     return Run(plan, path, gradients=gradients)
+
+
+def interrupting_after(step: int):
+    """Is told of a run and breaks it off there, as Ctrl-C does."""
+
+    def told(run: Run) -> None:
+        if run.step == step:
+            raise KeyboardInterrupt
+
+    return told

@@ -103,12 +103,10 @@ def train(request: Request, out: Console, log: Console) -> int:
         request = replace(request, steps=steps_of(path))
     plan = plan_of(request)
     run = Run(plan, path)
-    if plan.data.left_out:
-        rows = f"{plan.data.left_out} incomplete {'row' if plan.data.left_out == 1 else 'rows'}"
-        log.print(Text(f"{rows} of {plan.data.name} left out"), soft_wrap=True)
     if not request.resume:
         make_room(run, path, log)
-    else:
+    log.print(Text(beginning(run)), soft_wrap=True)
+    if request.resume:
         try:
             run.resume()
         except CheckpointError as error:
@@ -185,6 +183,19 @@ def steps_of(path: Path) -> int:
         return int(checkpoints.load(path).facts["steps"])
     except CheckpointError as error:
         raise Unusable(str(error)) from error
+
+
+def beginning(run: Run) -> str:
+    """`mlp_elu on digits  1294 examples to train on, 144 to validate, 359 to test  85002
+    parameters`."""
+    data = run.plan.data
+    unit = "characters" if data.kind == "text" else "examples"
+    train, validation, test = (len(p["x"]) for p in (data.train, data.validation, data.test))
+    parts = f"{train} {unit} to train on, {validation} to validate, {test} to test"
+    if data.left_out:
+        parts += f"; {data.left_out} incomplete {'row' if data.left_out == 1 else 'rows'} left out"
+    count = sum(int(value.size) for value in run.position.parameters.values())
+    return f"{run.plan.model.name} on {data.name}  {parts}  {count} parameters"
 
 
 def conclusion(run: Run, facts: report.Facts) -> str:

@@ -63,18 +63,22 @@ class Comparison:
         self._compare_gradients()
 
     def __call__(self, run: Run) -> None:
-        """Catch up with the run; look where it has looked."""
+        """Catch up with the run, also with one that was resumed; look where it has looked."""
+        looked = {look.step for look in run.looks}
         with precision("jax", run.plan.dtype):
             while self.autodiff.step < run.step:
                 if self.autodiff.step == run.plan.model.recipe.steps // 2:
                     self._compare_gradients()
                 self.autodiff.advance()
-            if run.looks and run.looks[-1].step == run.step:
+                if self.autodiff.step in looked:
+                    self.autodiff.look()
+            if run.step in looked:
                 self.autodiff.look()
                 self._compare_parameters()
 
     def finish(self) -> None:
         """Compare once more, where the run ended."""
+        self(self.run)
         self._compare_gradients()
         self._compare_parameters()
 

@@ -121,14 +121,17 @@ class Run:
 
         Raises `Divergence`. A checkpoint is kept whatever ends the run, also `KeyboardInterrupt`.
         """
-        recipe = self.plan.model.recipe
+        steps, every = self.plan.model.recipe.steps, self.plan.model.recipe.evaluate
         with precision(self.plan.backend, self.plan.dtype):
             try:
                 self.save()
-                while self.ending is None:
-                    self.advance()
-                    if self.step % recipe.evaluate == 0 or self.step == recipe.steps:
+                while True:
+                    # Before the next step: one that an interruption left out is made up for.
+                    if self.step and (self.step % every == 0 or self.step == steps):
                         self.look()
+                    if self.ending is not None:
+                        break
+                    self.advance()
                     if time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
                         self.save()
             finally:

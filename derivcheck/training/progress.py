@@ -13,6 +13,26 @@ from derivcheck.training.loop import Look, Run
 _REDRAWN = 0.1
 """Seconds between two updates of the bar: steps may be shorter than drawing one."""
 
+_RECENT = 2.0
+"""Seconds of steps that tell the speed."""
+
+
+class Speed:
+    """Steps a second of late. The first step does not count: JAX compiles in it."""
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[int, float]] = []
+
+    def __call__(self, step: int) -> float | None:
+        """Now that a run stands at this step; None while there is nothing to tell it from."""
+        now = time.monotonic()
+        if not self._marks or step > self._marks[-1][0]:
+            self._marks.append((step, now))
+        while len(self._marks) > 2 and now - self._marks[1][1] > _RECENT:
+            del self._marks[0]
+        (first, begun), (last, ended) = self._marks[0], self._marks[-1]
+        return (last - first) / (ended - begun) if ended > begun else None
+
 
 class Shown:
     """Tells a console how a run goes; is what `Run.told` calls."""
@@ -20,8 +40,8 @@ class Shown:
     def __init__(self, out: Console, run: Run) -> None:
         self._out = out
         self._looks = len(run.looks)
-        self._first = run.step
-        self._begun = self._drawn = time.monotonic()
+        self._speed = Speed()
+        self._drawn = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -33,8 +53,9 @@ class Shown:
             disable=not out.is_terminal,
         )
         plan = run.plan
+        first = "compiling" if plan.backend == "jax" else ""
         self._task = self._bar.add_task(
-            plan.model.name, total=plan.model.recipe.steps, completed=run.step, facts=""
+            plan.model.name, total=plan.model.recipe.steps, completed=run.step, facts=first
         )
 
     def __enter__(self) -> Shown:
@@ -45,20 +66,25 @@ class Shown:
         self._bar.stop()
 
     def __call__(self, run: Run) -> None:
+        speed = self._speed(run.step)
         if len(run.looks) > self._looks:
             self._looks = len(run.looks)
-            self._out.print(Text(line(run, run.looks[-1], self._speed(run))), soft_wrap=True)
+            self._out.print(Text(line(run, run.looks[-1], speed)), soft_wrap=True)
         if time.monotonic() - self._drawn > _REDRAWN:
             self._drawn = time.monotonic()
-            losses = "  ".join(f"{name} {values[-1]:.4f}" for name, values in run.losses.items())
-            facts = f"{losses}  {self._speed(run):.0f} steps/s"
+            losses = [f"{name} {values[-1]:.4f}" for name, values in run.losses.items()]
+            facts = "  ".join([*losses, *_paced(speed)])
             self._bar.update(self._task, completed=run.step, facts=facts)
 
-    def _speed(self, run: Run) -> float:
-        return (run.step - self._first) / max(time.monotonic() - self._begun, 1e-9)
 
-
-def line(run: Run, look: Look, speed: float) -> str:
-    """`step 100/1000  accuracy 0.9521  loss 0.1620  (412 steps/s)`, on validation data."""
+def line(run: Run, look: Look, speed: float | None) -> str:
+    """`step  100/1000  validation accuracy 0.9521  loss 0.1620  (412 steps/s)`."""
+    steps = str(run.plan.model.recipe.steps)
     values = "  ".join(f"{name} {value:.4f}" for name, value in look.values.items())
-    return f"step {look.step}/{run.plan.model.recipe.steps}  {values}  ({speed:.0f} steps/s)"
+    paced = "".join(f"  ({words})" for words in _paced(speed))
+    return f"step {look.step:>{len(steps)}}/{steps}  validation {values}{paced}"
+
+
+def _paced(speed: float | None) -> list[str]:
+    """Two figures at least: a step may take longer than a second."""
+    return [] if speed is None else [f"{speed:.{0 if speed >= 10 else 1}f} steps/s"]

@@ -149,7 +149,7 @@ def _nothing_carried(data: Data, recipe: Recipe, *, cell: Cell) -> State:
 def _palindromes(name: str, what: str, cell: Cell) -> Model:
     return Model(
         name,
-        f"{what} that tells a palindrome's last digit, 1.0 reached",
+        f"{what}, tells a palindrome's last digit",
         "palindromes-10",
         "sequences",
         Recipe(
@@ -177,15 +177,15 @@ MODELS = (
         "pages",
         "text",
         Recipe(
-            Optimiser("adam", 2e-3),
-            steps=2000,
-            batch=64,
-            schedule=Schedule("cosine", last=0.05),
-            evaluate=200,
+            Optimiser("adam", 3e-3),
+            steps=1500,
+            batch=32,
+            schedule=Schedule("cosine"),
+            evaluate=100,
             patience=5,
             clip=5.0,
             windows=Windows(64, "consecutive"),
-            options={"units": 256, "dropout": 0.3},
+            options={"units": 384, "dropout": 0.5},
         ),
         partial(_parameters, cell=LSTM),
         partial(_every, cell=LSTM),
