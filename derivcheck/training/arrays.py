@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 Backend = Literal["numpy", "jax"]
@@ -22,6 +23,7 @@ Array = Any
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+@cache
 def library(backend: Backend) -> Any:
     """`numpy`, or `jax.numpy`."""
     return importlib.import_module("numpy" if backend == "numpy" else "jax.numpy")

@@ -44,9 +44,9 @@ class ReferencePass(Pass):
         return Node(value, name=name, active=active)
 
     def apply(
-        self, page: str, inputs: Sequence[Node | float], statics: Mapping[str, int]
+        self, page: str, inputs: tuple[Node, ...], statics: Mapping[str, int]
     ) -> tuple[Node, ...]:
-        values = [each.value if isinstance(each, Node) else each for each in inputs]
+        values = [each.value for each in inputs]
         return tuple(map(Node, reference(page)(*values, **statics)))
 
     def move(self, label: str, inputs: Sequence[Node], there: Move, back: Move) -> tuple[Node, ...]:

@@ -22,8 +22,9 @@ from derivcheck.training.arrays import Array, Backend, library
 class Node:
     """A value of a pass; nothing changes it.
 
-    `place` is its number on the tape, `name` that of a parameter; `active` says that it is one or
-    comes from one, so that its cotangent will be asked for.
+    `place` is its number on the tape, -1 for a plain number that went into a page; `name` is that
+    of a parameter; `active` says that it is one or comes from one, so that its cotangent will be
+    asked for.
     """
 
     value: Array
@@ -58,12 +59,13 @@ class Pass(ABC):
 
     def __call__(self, page: str, *inputs: Node | float, **statics: int) -> Node:
         """The output of a page that has one."""
-        (output,) = self.apply(page, inputs, statics)
+        (output,) = self.all(page, *inputs, **statics)
         return output
 
     def all(self, page: str, *inputs: Node | float, **statics: int) -> tuple[Node, ...]:
         """All outputs of a page."""
-        return self.apply(page, inputs, statics)
+        nodes = tuple([each if isinstance(each, Node) else Node(each) for each in inputs])
+        return self.apply(page, nodes, statics)
 
     @abstractmethod
     def leaf(self, value: Array, name: str = "", *, active: bool = False) -> Node:
@@ -71,7 +73,7 @@ class Pass(ABC):
 
     @abstractmethod
     def apply(
-        self, page: str, inputs: Sequence[Node | float], statics: Mapping[str, int]
+        self, page: str, inputs: tuple[Node, ...], statics: Mapping[str, int]
     ) -> tuple[Node, ...]: ...
 
     @abstractmethod

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -26,11 +27,11 @@ Watch = Callable[[str, Sequence[Array | None]], None]
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One application on a tape. Residuals are apart from `pullback`, so that those of a step in
-    time can be handed out of the loop and back in."""
+    """One application on a tape, of a page or a move. Residuals are apart from `pullback`, so that
+    those of a step in time can be handed out of the loop and back in."""
 
-    label: str
-    inputs: tuple[int, ...]
+    name: str
+    inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     residuals: Any
     pullback: Pullback
@@ -70,42 +71,33 @@ class Tape(Pass):
 
     def record(
         self,
-        label: str,
-        inputs: Sequence[Node | float],
+        name: str,
+        inputs: tuple[Node, ...],
         outputs: Sequence[Array],
         residuals: Any,
         pullback: Pullback,
     ) -> tuple[Node, ...]:
         """Remember a call, if something active goes into it; its outputs as nodes."""
-        given = [each for each in inputs if isinstance(each, Node)]
-        active = any(each.active for each in given)
+        active = any([each.active for each in inputs])
         nodes = tuple([Node(value, next(self.places), "", active) for value in outputs])
         if self.watch is not None:
-            self.watch(label, outputs)
+            self.watch(_label(name, inputs), outputs)
         if active:
-            self.capture(given)
-            places = tuple([each.place if isinstance(each, Node) else -1 for each in inputs])
-            self.calls.append(Call(label, places, nodes, residuals, pullback))
+            self.capture(inputs)
+            self.calls.append(Call(name, inputs, nodes, residuals, pullback))
         return nodes
 
     def apply(
-        self, page: str, inputs: Sequence[Node | float], statics: Mapping[str, int]
+        self, page: str, inputs: tuple[Node, ...], statics: Mapping[str, int]
     ) -> tuple[Node, ...]:
-        active = tuple([isinstance(each, Node) and each.active for each in inputs])
-        pair = layer(page, self.backend, active)
-        values = [each.value if isinstance(each, Node) else each for each in inputs]
-        outputs, residuals = pair.forward(*values, **statics)
-
-        def pullback(saved: tuple[Array, ...], bars: tuple[Array, ...]) -> Sequence[Array | None]:
-            return pair.pullback(saved, bars, **statics)
-
-        names = [each.name for each in inputs if isinstance(each, Node) and each.name]
-        label = f"{page}({', '.join(names)})" if names else page
-        return self.record(label, inputs, outputs, residuals, pullback)
+        pair = layer(page, self.backend, tuple([each.active for each in inputs]))
+        outputs, residuals = pair.forward(*[each.value for each in inputs], **statics)
+        pullback = partial(pair.pullback, **statics) if statics else pair.pullback
+        return self.record(page, inputs, outputs, residuals, pullback)
 
     def move(self, label: str, inputs: Sequence[Node], there: Move, back: Move) -> tuple[Node, ...]:
-        outputs = there(tuple(each.value for each in inputs))
-        return self.record(label, inputs, outputs, (), lambda _, bars: back(bars))
+        outputs = there(tuple([each.value for each in inputs]))
+        return self.record(label, tuple(inputs), outputs, (), lambda _, bars: back(bars))
 
     def scan(
         self, body: Body, carried: Sequence[Node], sequence: Sequence[Node]
@@ -127,13 +119,12 @@ class Tape(Pass):
         needed = self._needed(wanted)
         bars = _Cotangents()
         for node, bar in seeds:
-            if node.place in needed:
-                bars.add(node.place, bar)
+            if node in needed:
+                bars.add(node, bar)
         saved = residuals if residuals is not None else [call.residuals for call in self.calls]
         for call, of_call in zip(reversed(self.calls), reversed(saved), strict=True):
-            asked = [place in needed for place in call.inputs]
-            incoming = [bars.take(node.place) for node in call.outputs]
-            if not any(asked) or not any(bar is not None for bar in incoming):
+            incoming = [bars.take(node) for node in call.outputs]
+            if all([bar is None for bar in incoming]):
                 continue
             filled = tuple(
                 [
@@ -143,42 +134,48 @@ class Tape(Pass):
             )
             gradients = call.pullback(of_call, filled)
             if self.watch is not None:
-                self.watch(f"the pullback of {call.label}", gradients)
-            for place, asked_for, gradient in zip(call.inputs, asked, gradients, strict=True):
-                if asked_for and gradient is not None:
-                    bars.add(place, gradient)
-        return [bars.get(node.place) for node in wanted]
+                self.watch(f"the pullback of {_label(call.name, call.inputs)}", gradients)
+            for node, gradient in zip(call.inputs, gradients, strict=True):
+                if gradient is not None and node in needed:
+                    bars.add(node, gradient)
+        return [bars.get(node) for node in wanted]
 
-    def _needed(self, wanted: Sequence[Node]) -> set[int]:
-        """The places on a path from a wanted one."""
-        needed = {node.place for node in wanted}
+    def _needed(self, wanted: Sequence[Node]) -> set[Node]:
+        """The values on a path from a wanted one."""
+        needed = set(wanted)
         for call in self.calls:
             if not needed.isdisjoint(call.inputs):
-                needed.update([node.place for node in call.outputs])
+                needed.update(call.outputs)
         return needed
 
 
+def _label(name: str, inputs: Sequence[Node]) -> str:
+    """`linear(hidden0.W)`: a page with the parameters that go into it."""
+    names = [each.name for each in inputs if each.name]
+    return f"{name}({', '.join(names)})" if names else name
+
+
 class _Cotangents:
-    """Sums of cotangents by place. The first one of a place is borrowed, since it may be a view of
+    """Sums of cotangents by value. The first one of a value is borrowed, since it may be a view of
     another; a sum is ours, and the next is added to it in place where the library can."""
 
     def __init__(self) -> None:
-        self._of: dict[int, Array] = {}
-        self._ours: set[int] = set()
+        self._of: dict[Node, Array] = {}
+        self._ours: set[Node] = set()
 
-    def add(self, place: int, bar: Array) -> None:
-        known = self._of.get(place)
+    def add(self, node: Node, bar: Array) -> None:
+        known = self._of.get(node)
         if known is None:
-            self._of[place] = bar
-        elif place in self._ours:
+            self._of[node] = bar
+        elif node in self._ours:
             known += bar  # JAX makes a new one
-            self._of[place] = known
+            self._of[node] = known
         else:
-            self._of[place] = known + bar
-            self._ours.add(place)
+            self._of[node] = known + bar
+            self._ours.add(node)
 
-    def get(self, place: int) -> Array | None:
-        return self._of.get(place)
+    def get(self, node: Node) -> Array | None:
+        return self._of.get(node)
 
-    def take(self, place: int) -> Array | None:
-        return self._of.pop(place, None)
+    def take(self, node: Node) -> Array | None:
+        return self._of.pop(node, None)
