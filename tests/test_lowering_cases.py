@@ -64,28 +64,28 @@ def sigmoid(argument: Expression) -> Expression:
 PI = multiply(rational(4), apply("arctan", ONE))
 
 CODE: dict[str, tuple[Expression, str]] = {
-    "two sides": (either(above(0), v, multiply(rational(2), v)), "np.where(v > 0, v, 2 * v)"),
-    "a number on one side": (either(above(0), ONE, v), "np.where(v > 0, 1, v)"),
+    "two sides": (either(above(0), v, multiply(rational(2), v)), "where(v > 0, v, 2 * v)"),
+    "a number on one side": (either(above(0), ONE, v), "where(v > 0, 1, v)"),
     "numbers on both sides": (
         either(above(0), ONE, rational(2)),
-        "np.where(v > 0, np.asarray(1, dtype), 2)",
+        "where(v > 0, np.asarray(1, dtype), 2)",
     ),
     "a further term": (
         add(either(above(0), ONE, v), apply("tanh", v)),
-        "np.where(v > 0, 1, v) + np.tanh(v)",
+        "where(v > 0, 1, v) + np.tanh(v)",
     ),
     "three sides": (
         either(above(-1), either(below(1), v, ONE), MINUS_ONE),
-        "np.where(v > -1, np.where(v < 1, v, 1), -1)",
+        "where(v > -1, where(v < 1, v, 1), -1)",
     ),
-    "a side by itself": (multiply(without(above(0)), v), "np.where(v > 0, 0, v)"),
+    "a side by itself": (multiply(without(above(0)), v), "where(v > 0, 0, v)"),
     "a guarded exponential": (
         either(above(0), v, subtract(exp(v), ONE)),
-        "np.where(v > 0, v, np.expm1(np.minimum(v, 0)))",
+        "where(v > 0, v, np.expm1(np.minimum(v, 0)))",
     ),
     "distributed over a variable": (
         multiply(v, either(above(0), ONE, rational(Fraction(1, 4)))),
-        "np.where(v > 0, v, 0.25 * v)",
+        "where(v > 0, v, 0.25 * v)",
     ),
     "two variables compared": (
         multiply(Positive(subtract(power(v, 2), v)), v),
@@ -172,10 +172,10 @@ def test_choices_stay_in_single_precision(name: str, backend: Backend) -> None:
 
 
 def test_what_may_overflow_is_chosen_and_not_multiplied_by_a_mask() -> None:
-    assert line_of(multiply(above(0), exp(v))) == "Y = np.where(v > 0, np.exp(np.maximum(v, 0)), 0)"
+    assert line_of(multiply(above(0), exp(v))) == "Y = where(v > 0, np.exp(np.maximum(v, 0)), 0)"
     e = Definition(Tensor("e", V.extents), (SECOND,), power(at(V, SECOND), -1))
     body = multiply(above(0), at(e.tensor, ROW))
-    assert line_of(body, e) == "Y = np.where(v > 0, e, 0)"
+    assert line_of(body, e) == "Y = where(v > 0, e, 0)"
     forward = load(lower(single(body, ROW, definitions=(e,))), "numpy").forward
     square, row = np.zeros((2, 2)), np.array([0.0, 2.0])
     with np.errstate(divide="ignore"):
@@ -194,7 +194,7 @@ def test_one_mask_serves_both_directions() -> None:
     assert program.residuals == ("v",)
     text = load(program, "numpy").source
     assert "~" not in text
-    assert "v_bar = np.where(v > 0, Y_bar, np.exp(np.minimum(v, 0)) * Y_bar)" in text
+    assert "v_bar = where(v > 0, Y_bar, np.exp(np.minimum(v, 0)) * Y_bar)" in text
 
 
 PLACE = Index("p", Affine.of(2), 9)

@@ -118,7 +118,7 @@ class Printer:
                 if otherwise is not None:
                     other = self.aligned(otherwise, axes).text
                 parts = (self.aligned(mask, axes).text, self.aligned(value, axes).text, other)
-                return call(f"{self.np}.where", *parts)
+                return call("where" if self.backend == "numpy" else "jnp.where", *parts)
             case Total():
                 return self._total(array)
             case Ratio():

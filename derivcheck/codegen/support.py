@@ -21,6 +21,18 @@ def softplus(x, out=None):
     np.log1p(z, out=z)
     return np.add(np.maximum(x, 0), z, out=z if out is None else out)
 ''',
+    "where": '''
+def where(mask, x, y):
+    """`np.where` for floats, by their bits: one that chooses takes ten times as long where nobody
+    can foresee the choice.
+    """
+    dtype = np.result_type(x, y)
+    bits = f"i{dtype.itemsize}"
+    x, y = (np.asarray(each, dtype).view(bits) for each in (x, y))
+    z = (x ^ y) & -mask.view("i1")  # all bits of x ^ y, or none
+    z ^= y
+    return z.view(dtype)
+''',
     "softmax": '''
 def softmax(x, axis, out=None):
     """e^x / sum(e^x) along `axis`, without overflow."""

@@ -36,7 +36,7 @@ _RESERVED = frozenset(
     {"np", "jnp", "jax", "lax", "math", "partial", "sliding_window_view", "erf", "dtype"}
     | {"forward", "pullback", "layer", "residuals", "cotangents", "gradient", "sigmoid"}
     | {"softmax", "log_softmax", "logsumexp", "unfold", "fold", "sliding", "grouped"}
-    | {"softplus", "convolution", "transposed_convolution", "kernel_cotangent"}
+    | {"where", "softplus", "convolution", "transposed_convolution", "kernel_cotangent"}
     | {"step", "starts", "inputs", "carry", "filled"}
 )
 """What generated modules call things themselves."""

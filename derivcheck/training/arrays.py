@@ -23,6 +23,10 @@ Array = Any
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+_LARGEST_KEPT = 2**25 - 2**13
+"""Bytes: 32 MiB with room for what the allocator adds."""
+
+
 @cache
 def library(backend: Backend) -> Any:
     """`numpy`, or `jax.numpy`."""
@@ -48,6 +52,7 @@ def precision(backend: Backend, dtype: Dtype) -> Generator[None]:
 
     with numpy.errstate(all="ignore"):
         if backend == "numpy":
+            _keep_freed_memory()
             yield
             return
         try:  # heavy, and not needed by NumPy
@@ -56,6 +61,20 @@ def precision(backend: Backend, dtype: Dtype) -> Generator[None]:
             from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
         with enable_x64(dtype == "float64"):
             yield
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """The arrays of a step get the memory that those of the step before have left.
+
+    glibc gives large blocks back to the system when they are freed and has to ask for them again,
+    page by page, which takes a third of an LSTM's step. It keeps those that are no larger than the
+    largest it has ever freed, if that was not above 32 MiB (mallopt(3), M_MMAP_THRESHOLD). Any
+    other allocator takes no notice.
+    """
+    import numpy
+
+    numpy.empty(_LARGEST_KEPT, numpy.uint8)
 
 
 def dtype_of(dtype: Dtype) -> Any:

@@ -7,13 +7,11 @@ of the same name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy
-
 from derivcheck.training.arrays import Array, Backend, library
-from derivcheck.training.layer import Layer, layer
+from derivcheck.training.layer import layer
 
 _NEXT = "_prime"
 _SETTINGS: Mapping[str, Mapping[str, float]] = {
@@ -25,13 +23,6 @@ _SETTINGS: Mapping[str, Mapping[str, float]] = {
     "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "lambda_": 0.01},
 }
 """What is usual, by page."""
-
-PIECE = 16384
-"""Entries of a vector that NumPy updates at a time: what a rule computes on the way stays in the
-cache, and its arrays need no fresh memory. A rule moves each entry by itself, so the pieces are the
-same update."""
-
-Vectors = Mapping[str, Array]
 
 Moments = Mapping[str, Mapping[str, Array]]
 """What a rule carries for each parameter, by the page's name for it."""
@@ -80,38 +71,14 @@ class Optimiser:
 
         Parameters without a gradient stay as they are.
         """
-        pair = layer(self.page, backend)
-        settings = {**_SETTINGS[self.page], **self.settings}
+        pair, carried = layer(self.page, backend), self.carried()
+        known = {**_SETTINGS[self.page], **self.settings, "eta": rate}
         statics = {"t": step} if self.page in ("adam", "adamw") else {}
-        updated, carried = dict(parameters), dict(moments)
-        constants = {**settings, "eta": rate}
+        after, rest = dict(parameters), dict(moments)
         for name, gradient in gradients.items():
             theta = parameters[name]
-            vectors = {**moments[name], "theta": theta.ravel(), "g": gradient.ravel()}
-            apply = _in_pieces if backend == "numpy" and theta.size > PIECE else _at_once
-            after, *rest = apply(pair, constants, vectors, statics)
-            updated[name] = after.reshape(theta.shape)
-            carried[name] = dict(zip(self.carried(), rest, strict=True))
-        return updated, carried
-
-
-def _at_once(
-    pair: Layer, constants: Vectors, vectors: Vectors, statics: Mapping[str, Array]
-) -> Sequence[Array]:
-    known = {**constants, **vectors}
-    outputs, _ = pair.forward(*[known[each] for each in pair.inputs], **statics)
-    return outputs
-
-
-def _in_pieces(
-    pair: Layer, constants: Vectors, vectors: Vectors, statics: Mapping[str, Array]
-) -> Sequence[Array]:
-    theta = vectors["theta"]
-    outputs = [numpy.empty_like(theta) for _ in pair.outputs]
-    for start in range(0, theta.size, PIECE):
-        piece = slice(start, start + PIECE)
-        some = {name: vector[piece] for name, vector in vectors.items()}
-        found = _at_once(pair, constants, some, statics)
-        for output, values in zip(outputs, found, strict=True):
-            output[piece] = values
-    return outputs
+            known |= {**moments[name], "theta": theta.ravel(), "g": gradient.ravel()}
+            (updated, *others), _ = pair.forward(*[known[each] for each in pair.inputs], **statics)
+            after[name] = updated.reshape(theta.shape)
+            rest[name] = dict(zip(carried, others, strict=True))
+        return after, rest

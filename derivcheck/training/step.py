@@ -32,8 +32,8 @@ def penalties(apply: Pass, parameters: Nodes, recipe: Recipe, prefix: str) -> tu
     """The pages of the regularisers on the weights; biases and scales, of one axis, are free."""
     terms: list[Term] = []
     for page, strength in (("l2_regulariser", recipe.l2), ("l1_regulariser", recipe.l1)):
-        for name, node in parameters.items():
-            if strength and len(node.shape) > 1 and name.startswith(prefix):
+        for name, node in parameters.items() if strength else ():
+            if len(node.shape) > 1 and name.startswith(prefix):
                 flat = apply.reshape(node, (-1,))
                 terms.append(Term(apply(page, flat, strength)))
     return tuple(terms)

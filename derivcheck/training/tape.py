@@ -78,7 +78,7 @@ class Tape(Pass):
         pullback: Pullback,
     ) -> tuple[Node, ...]:
         """Remember a call, if something active goes into it; its outputs as nodes."""
-        active = any([each.active for each in inputs])
+        active = True in [each.active for each in inputs]
         nodes = tuple([Node(value, next(self.places), "", active) for value in outputs])
         if self.watch is not None:
             self.watch(_label(name, inputs), outputs)
@@ -117,22 +117,15 @@ class Tape(Pass):
         `residuals` stand in for those of the calls, one for each.
         """
         needed = self._needed(wanted)
-        bars = _Cotangents()
+        bars = _Cotangents(self.xp)
         for node, bar in seeds:
             if node in needed:
                 bars.add(node, bar)
         saved = residuals if residuals is not None else [call.residuals for call in self.calls]
         for call, of_call in zip(reversed(self.calls), reversed(saved), strict=True):
-            incoming = [bars.take(node) for node in call.outputs]
-            if all([bar is None for bar in incoming]):
+            if not bars.reach(call.outputs):
                 continue
-            filled = tuple(
-                [
-                    self.xp.zeros(node.shape, node.value.dtype) if bar is None else bar
-                    for node, bar in zip(call.outputs, incoming, strict=True)
-                ]
-            )
-            gradients = call.pullback(of_call, filled)
+            gradients = call.pullback(of_call, tuple([bars.taken(each) for each in call.outputs]))
             if self.watch is not None:
                 self.watch(f"the pullback of {_label(call.name, call.inputs)}", gradients)
             for node, gradient in zip(call.inputs, gradients, strict=True):
@@ -159,7 +152,8 @@ class _Cotangents:
     """Sums of cotangents by value. The first one of a value is borrowed, since it may be a view of
     another; a sum is ours, and the next is added to it in place where the library can."""
 
-    def __init__(self) -> None:
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
         self._of: dict[Node, Array] = {}
         self._ours: set[Node] = set()
 
@@ -174,8 +168,14 @@ class _Cotangents:
             self._of[node] = known + bar
             self._ours.add(node)
 
+    def reach(self, nodes: Sequence[Node]) -> bool:
+        """Whether any of the values has a cotangent."""
+        return not self._of.keys().isdisjoint(nodes)
+
     def get(self, node: Node) -> Array | None:
         return self._of.get(node)
 
-    def take(self, node: Node) -> Array | None:
-        return self._of.pop(node, None)
+    def taken(self, node: Node) -> Array:
+        """The cotangent of a value, which is not needed any more; zeros if it has none."""
+        bar = self._of.pop(node, None)
+        return self._xp.zeros(node.shape, node.value.dtype) if bar is None else bar
