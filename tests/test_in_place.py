@@ -212,6 +212,16 @@ def test_an_array_is_not_written_over_before_it_is_read_again() -> None:
     assert "    Y = np.add(t, np.vecdot(t, A)[:, None], out=t)\n" in text
 
 
+def test_an_operand_is_made_in_an_array_that_it_alone_reads() -> None:
+    divisor = plus(Call(SCOPE, "exp", (T,)), V)
+    body = [("t", Call(SCOPE, "tanh", (A,))), ("u", plus(A, B))]
+    quotient = Ratio(SCOPE, Fraction(1), (Variable(SCOPE, "u"),), (divisor,))
+    text = written(*body, ("Y", quotient), results=("Y",))
+    assert "    np.exp(t, out=t)\n    t += v[:, None]\n    Y = np.divide(u, t, out=u)\n" in text
+    again = plus(quotient, Contract((ROW,), T, A))
+    assert "np.exp(t, out=t)" not in written(*body, ("Y", again), results=("Y",))
+
+
 CASES = [(name, {}) for name in LAYERS if not name.startswith("conv2d")]
 CASES += [("conv2d", statics) for statics in CONVOLUTIONS[:1]]
 

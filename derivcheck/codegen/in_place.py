@@ -118,9 +118,34 @@ def _steps(assignment: Assignment, spare: Collection[str], rank: int) -> tuple[S
     else:
         found.append(Step(name, chain.origin))
     for operation in chain.operations:
-        found.append(Step(name, _filled(operation, memory), memory))
+        before, whole = _operands_first(operation, value, set(spare) - {memory})
+        found = [*before, *found]
+        found.append(Step(name, _filled(whole, memory), memory))
         memory = name
     return tuple(found)
+
+
+def _operands_first(
+    operation: Array, value: Array, spare: Collection[str]
+) -> tuple[list[Step], Array]:
+    """Steps that turn given-up arrays into operands which nothing but they go into; the operation
+    on what they have become."""
+    found: list[Step] = []
+
+    def made(part: Array) -> Array:
+        chain = _chain(part, spare) if part.axes == operation.axes else None
+        if chain is None or not isinstance(chain.origin, Variable) or not chain.operations:
+            return part
+        given_up = chain.origin
+        if [node for node in walk(value) if isinstance(node, Variable)].count(given_up) > 1:
+            return part
+        found.extend(
+            Step(given_up.name, _filled(each, given_up.name), given_up.name)
+            for each in chain.operations
+        )
+        return given_up
+
+    return found, replace_operands(operation, made)
 
 
 def _filled(operation: Array, memory: str) -> Array:

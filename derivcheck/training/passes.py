@@ -37,6 +37,10 @@ class Node:
         return tuple(self.value.shape)
 
 
+def _nodes(inputs: Sequence[Node | float]) -> tuple[Node, ...]:
+    return tuple([each if isinstance(each, Node) else Node(each) for each in inputs])
+
+
 Body = Callable[["Pass", tuple[Node, ...], tuple[Node, ...]], tuple[Sequence[Node], Sequence[Node]]]
 """One step in time: (pass, carried values, inputs of the step) to (carried values, outputs)."""
 
@@ -59,13 +63,12 @@ class Pass(ABC):
 
     def __call__(self, page: str, *inputs: Node | float, **statics: int) -> Node:
         """The output of a page that has one."""
-        (output,) = self.all(page, *inputs, **statics)
+        (output,) = self.apply(page, _nodes(inputs), statics)
         return output
 
     def all(self, page: str, *inputs: Node | float, **statics: int) -> tuple[Node, ...]:
         """All outputs of a page."""
-        nodes = tuple([each if isinstance(each, Node) else Node(each) for each in inputs])
-        return self.apply(page, nodes, statics)
+        return self.apply(page, _nodes(inputs), statics)
 
     @abstractmethod
     def leaf(self, value: Array, name: str = "", *, active: bool = False) -> Node:

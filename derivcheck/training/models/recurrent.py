@@ -24,7 +24,7 @@ from derivcheck.training.model import (
 from derivcheck.training.models.blocks import classified, dense, dense_parameters
 from derivcheck.training.models.measures import accuracy, next_accuracy
 from derivcheck.training.optimisers import Optimiser
-from derivcheck.training.passes import Node, Pass
+from derivcheck.training.passes import Body, Node, Pass
 from derivcheck.training.schedules import Schedule
 
 
@@ -63,20 +63,30 @@ class Cell:
             case _:
                 return draw.ones(units) if (kind, gate) == ("b", "f") else draw.zeros(units)
 
+    def last(
+        self, apply: Pass, series: Node, start: tuple[Node, ...], parameters: Nodes
+    ) -> tuple[Node, ...]:
+        """The cell along the first axis of `series`: what it carries at the end."""
+        ends, _ = apply.scan(self._body(parameters, 0), start, (series,))
+        return ends
+
     def along(
         self, apply: Pass, series: Node, start: tuple[Node, ...], parameters: Nodes
     ) -> tuple[tuple[Node, ...], Node]:
-        """The cell along the first axis of `series`: what it carries at the end, all it showed."""
+        """The same, and all it showed."""
+        ends, (shown,) = apply.scan(self._body(parameters, 1), start, (series,))
+        return ends, shown
+
+    def _body(self, parameters: Nodes, shown: int) -> Body:
         weights = [parameters[f"cell.{name}"] for name in self.weights]
 
         def body(
             inner: Pass, carried: tuple[Node, ...], entries: tuple[Node, ...]
         ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
             after = inner.all(self.page, entries[0], *carried, *weights)
-            return after, after[:1]
+            return after, after[:shown]
 
-        last, (shown,) = apply.scan(body, start, (series,))
-        return last, shown
+        return body
 
 
 LSTM = Cell("lstm_cell_fused", 2, ("i", "f", "g", "o"))
@@ -103,7 +113,7 @@ def _last(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe, *, cell:
     count, units = weights.shape
     series = _series(apply, batch["x"], count, weights.value.dtype)
     start = apply.zeros((batch["x"].shape[0], units), weights.value.dtype)
-    last, _ = cell.along(apply, series, (start,) * cell.carried, parameters)
+    last = cell.last(apply, series, (start,) * cell.carried, parameters)
     return classified(apply, dense(apply, last[0], parameters, "output"), batch["y"])
 
 
