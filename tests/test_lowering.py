@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +26,7 @@ from derivcheck.codegen import Backend, load
 from derivcheck.expression import (
     fresh,
 )
-from derivcheck.lowering import lower
+from derivcheck.lowering import LoweringError, lower
 
 CASES = [(name, {}) for name in LAYERS if not name.startswith("conv2d")]
 CASES += [("conv2d", statics) for statics in CONVOLUTIONS]
@@ -181,6 +183,16 @@ def test_a_wanted_gradient_is_one_that_the_page_states() -> None:
     assert lower(page, wanted=[r"\gamma"]) == lower(page, wanted=["gamma"])
     with pytest.raises(KeyError, match="for 'Y'; there are: X, gamma, beta"):
         lower(page, wanted=["Y"])
+
+
+def test_gradients_of_a_loss_say_nothing_of_other_outputs() -> None:
+    page = derivation("softmax_cross_entropy")
+    (loss,) = page.outputs
+    beside = replace(page, outputs=(loss, next(t for t in page.context.definitions if t.rank)))
+    with pytest.raises(LoweringError, match=r"gradients are those of one loss.* L and P:"):
+        lower(beside)
+    forward = lower(replace(beside, gradients={})).forward
+    assert forward.results == ("L", "P")
 
 
 def test_no_exponential_is_computed_twice() -> None:

@@ -105,10 +105,19 @@ def lower(derivation: Derivation, *, wanted: Collection[str] | None = None) -> P
     that have a closed form without it.
 
     Raises `LoweringError` where a part of it has no array program: an abstract function, a
-    definition through itself, a derivative for which the page has no closed form. Raises `KeyError`
-    for a wanted gradient that the page does not state.
+    definition through itself, a derivative for which the page has no closed form, gradients of a
+    loss beside which the page has other outputs. Raises `KeyError` for a wanted gradient that the
+    page does not state.
     """
-    return _Assembly(derivation, _differentiated(derivation, wanted)).program()
+    differentiated = _differentiated(derivation, wanted)
+    if differentiated and len(derivation.outputs) > 1 and not derivation.cotangents:
+        # A pullback takes a cotangent of every output; those of one loss say nothing of the others.
+        names = " and ".join(output.name for output in derivation.outputs)
+        raise LoweringError(
+            f"the gradients are those of one loss, and the outputs are {names}: "
+            "let the loss be the only output, or leave it open"
+        )
+    return _Assembly(derivation, differentiated).program()
 
 
 def _differentiated(derivation: Derivation, wanted: Collection[str] | None) -> tuple[Tensor, ...]:
