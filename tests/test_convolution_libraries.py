@@ -187,3 +187,16 @@ def test_no_size_makes_xla_abort() -> None:
     the other axis: `jax.vjp` of the library's convolution aborts the process there (jax 0.10)."""
     done = subprocess.run([sys.executable, "-c", ABORTS], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_groups_are_one_convolution() -> None:
+    functions = generated(load("conv2d_depthwise").program, "jax")
+    X, K, b = (jnp.ones(shape) for shape in ((2, 3, 5, 6), (3, 2, 2), (3,)))
+    statics = {"u": 1, "p": 0, "d": 1}
+
+    def both(X: Any, K: Any, b: Any) -> object:
+        (Y,), residuals = functions.forward(X, K, b, **statics)
+        return functions.pullback(residuals, (Y,), **statics)
+
+    text = str(jax.make_jaxpr(both)(X, K, b))
+    assert text.count("conv_general_dilated[") == text.count("feature_group_count=3") == 3

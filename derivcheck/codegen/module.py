@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from derivcheck.codegen import loops, support
+from derivcheck.codegen.exponentials import calls, softmaxes_ahead
 from derivcheck.codegen.in_place import Step, steps
 from derivcheck.codegen.integers import affine, formula
 from derivcheck.codegen.printing import Backend, Printer
@@ -55,7 +56,10 @@ _STANDARD_LIBRARY = ("import math", "from functools import partial")
 
 def source(program: Program, backend: Backend) -> str:
     """The module of a program; a pure function of its arguments, byte by byte."""
-    writer = _Writer(Printer(backend, program.numbers), program.shapes)
+    near = False
+    if backend == "jax":
+        program, near = softmaxes_ahead(program), calls(program, "softplus")
+    writer = _Writer(Printer(backend, program.numbers, near=near), program.shapes)
     functions = [writer.forward(program)]
     what = "forward pass"
     if program.differentiated:  # a page of an update or of a variance claims no gradient

@@ -71,11 +71,12 @@ _HELPED = {
 @dataclass
 class Printer:
     """Prints arrays for one backend; `spelling` is how variables are written that are not called
-    by their names."""
+    by their names. Where softplus is `near`, JAX's sigmoid takes the exponential of that."""
 
     backend: Backend
     numbers: Mapping[Parameter, str]
     spelling: Mapping[str, str] = field(default_factory=dict[str, str])
+    near: bool = False
 
     @property
     def np(self) -> str:
@@ -325,7 +326,7 @@ class Printer:
             return call(head, *arguments)
         if name == "relu":
             return call(f"{self.np}.maximum", *arguments, "0")
-        head = _HELPED[self.backend].get(name)
+        head = name if self.near and name == "sigmoid" else _HELPED[self.backend].get(name)
         if head is not None:
             return call(head, *arguments)
         return call(f"{self.np}.{_ARRAY.get(name, name)}", *arguments)

@@ -188,7 +188,13 @@ JAX = {
     "softplus": '''
 def softplus(x):
     """log(1 + e^x), without overflow and faster than `logaddexp`."""
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    return jnp.where(x > -x, x, 0) + jnp.log1p(jnp.exp(jnp.minimum(x, -x)))
+''',
+    "sigmoid": '''
+def sigmoid(x):
+    """1 / (1 + e^-x) by the exponential that `softplus` takes, of x or -x: compiled, it is one."""
+    z = jnp.exp(jnp.minimum(x, -x))
+    return jnp.where(x > -x, 1, z) / (1 + z)
 ''',
     "transposed_convolution": '''
 def transposed_convolution(y, kernel, sizes, strides, paddings, dilations=None, **numbers):
@@ -217,7 +223,10 @@ def transposed_convolution(y, kernel, sizes, strides, paddings, dilations=None, 
 ''',
     "grouped": '''
 def grouped(operation, *operands, in_axes, out_axes, **options):
-    """The operation at each place along one axis of the operands and of the result."""
+    """The operation at each place along one axis of the operands and of the result.
+
+    JAX makes one convolution with `feature_group_count` of it.
+    """
     return jax.vmap(partial(operation, **options), in_axes, out_axes)(*operands)
 ''',
     "unfold": '''
