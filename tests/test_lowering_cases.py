@@ -11,6 +11,7 @@ import pytest
 from expression_layers import at, exp
 from lowered import BACKENDS, COLUMN, ROW, A, M, V, W, check, single
 
+from derivcheck import load as registered
 from derivcheck.codegen import Backend, load
 from derivcheck.derivation import ClosedForm
 from derivcheck.expression import (
@@ -253,3 +254,17 @@ def test_a_contraction_keeps_the_order_of_the_operand_that_has_every_letter() ->
     weights, values = Variable((g, d), "gamma"), Variable((ROW, g, d), "Y")
     found = building.contract((g, ROW, d), [weights, values], {d})
     assert found.axes == (ROW, g)
+
+
+def test_sums_with_coefficients_are_taken_apart_and_shared() -> None:
+    text = registered("elastic_net").code("numpy")
+    forward, pullback = text.split("def pullback")
+    assert "w_sum = np.abs(w).sum()" in forward
+    assert "w_w = w @ w" in forward
+    assert ".sum()" not in pullback
+
+
+def test_a_matrix_is_not_turned_to_meet_a_vector() -> None:
+    text = registered("least_squares_hessian").code("jax")
+    assert "X @ w" in text
+    assert "r @ X" in text

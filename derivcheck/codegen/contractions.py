@@ -71,7 +71,10 @@ def _plain(
     if not array.axes and len(gone) > 1:
         operands = printer.code(left).text, printer.transposed(right, left.axes).text
         return call(f"{printer.np}.vdot", *operands)
-    if len(gone) == 1 and len(second) <= 1 and (len(first) <= 1 or left.axes[-1] == gone[0]):
+    if first and not second and len(gone) == 1 and left.axes == (*gone, *first):
+        # XLA for CPUs is slow with a matrix that is turned to meet a vector on its right.
+        code = Code(f"{_left(right, gone, printer)} @ {printer.code(left).at(UNARY)}", PRODUCT)
+    elif len(gone) == 1 and len(second) <= 1 and (len(first) <= 1 or left.axes[-1] == gone[0]):
         rows = _left(left, (*first, *gone), printer)
         columns = printer.transposed(right, (*gone, *second)).at(UNARY)
         code = Code(f"{rows} @ {columns}", PRODUCT)

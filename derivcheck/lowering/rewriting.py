@@ -38,6 +38,7 @@ from derivcheck.expression import (
     number,
     rebuild,
     substitute,
+    tensors,
 )
 from derivcheck.lowering.bounds import surely_nonnegative
 
@@ -177,15 +178,29 @@ def _sum(index: Index, body: Expression) -> Expression:
 
 
 def _splits(term: Expression, index: Index) -> bool:
-    """Whether a term is better summed by itself: a delta, a constant, or a contraction."""
+    """Whether a term is better summed by itself: a delta, a constant, a contraction, or something
+    with a coefficient, which another sum may have with another."""
     factors = factors_of(term)
     if any(isinstance(factor, Delta) and _solve(factor, index) is not None for factor in factors):
         return True
     free = [set(free_indices(factor)) for factor in factors]
+    if any(not indices and tuple(tensors(f)) for f, indices in zip(factors, free, strict=True)):
+        return True
+    if any(_is_square(factor) and index in free_indices(factor) for factor in factors):
+        return True
     if not any(index in indices for indices in free):
         return True
     union = set[Index]().union(*free)
     return sum(index in indices for indices in free) > 1 and union not in free
+
+
+def _is_square(factor: Expression) -> bool:
+    """Whether the factor is a contraction of a tensor with itself as soon as it is summed."""
+    match factor:
+        case Power(Entry(), Rational(exponent)):
+            return exponent == 2
+        case _:
+            return False
 
 
 def _solve(equation: Delta, index: Index) -> Affine | None:
