@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from workloads import Workload, workload
 
-from derivcheck import registry
+from derivcheck import load, registry
 
 Pair = tuple[Side, Side]
 
@@ -67,8 +67,8 @@ def against_baselines(
 def against_references(names: Sequence[str], *, dtype: str, rounds: int, wall: bool) -> list[Row]:
     """Pages in JAX against `jax.vjp` of their own References."""
     # All are read first: to read a page has a limit of memory, and XLA keeps much of that.
-    works = [workload(name) for name in names or registry.names()]
-    works = [work.at(dtype) for work in works if work.reference is not None]
+    found = names or [n for n in registry.names() if load(n).derivation.reference is not None]
+    works = [workload(name).at(dtype) for name in found]
 
     def sides(work: Workload) -> Pair:
         return of_jax(work, reference="page")

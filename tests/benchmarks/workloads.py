@@ -35,7 +35,7 @@ PAGES = {
     "lstm_cell": {"S": 64},
     "bilinear": {"K": 64, "N": 64},
     "lstm_cell_fused": {"H": 256},
-    "moving_average": {"N": 256},
+    "moving_average": {"N": 64},
     "conv_transpose2d_grouped": {f"{p}_{{{n}}}": int(p != "a") for p in "upda" for n in (1, 2)},
     "groupnorm": {"S": 32, "P": 1024},
     "conv2d_dilated": {"d": 2},
