@@ -10,6 +10,7 @@ from derivcheck.derivation import Derivation, Item, Kind
 from derivcheck.document import read_document
 from derivcheck.elaboration import elaborate
 from derivcheck.expression import Affine, Context, Entry, Expression, Parameter, tensors
+from derivcheck.lowering import lower
 from derivcheck.notation import text
 from derivcheck.source import Source
 
@@ -152,6 +153,34 @@ def test_the_incoming_cotangent_gets_the_name_that_the_page_binds() -> None:
     )
     assert {o.name: c.name for o, c in derivation.cotangents.items()} == {"Y": r"\bar{Y}"}
     assert [tensor.name for tensor in derivation.gradients] == ["b"]
+
+
+def test_a_gradient_that_was_named_early_is_the_cotangent_of_the_output() -> None:
+    """And has a closed form, and code; an update that uses it is no output beside it."""
+    derivation = page(
+        r"- $X \in \mathbb{R}^{S \times M}$, $W \in \mathbb{R}^{N \times M}$, $\eta > 0$ and "
+        r"$\bar Y_{sn} := \partial L/\partial Y_{sn}$",
+        r"$$Y_{sn} = \sum_m X_{sm} W_{nm}$$",
+        r"$$G_{nm} := \frac{\partial L}{\partial W_{nm}} = \sum_s \bar Y_{sn} X_{sm}$$",
+        r"$$W'_{nm} = W_{nm} - \eta G_{nm}$$",
+    )
+    assert [tensor.name for tensor in derivation.inputs] == ["X", "W"]
+    ((output, cotangent),) = derivation.cotangents.items()
+    assert (output.name, cotangent.name) == ("Y", r"\partial L/\partial Y")
+    assert [tensor.name for tensor in derivation.gradients] == ["W"]
+    assert lower(derivation).cotangents
+
+
+def test_every_open_loss_has_cotangents_of_its_own() -> None:
+    derivation = page(
+        LINEAR,
+        r"$$\frac{\partial L}{\partial b_n} = \sum_s \frac{\partial J}{\partial Y_{sn}}$$",
+    )
+    (item,) = claims(derivation)
+    assert item.link is not None
+    found = item.link.readings[0].context.definitions
+    bodies = {tensor.name: text(found[tensor].body) for tensor in found if tensor.name in "LJ"}
+    assert bodies == {"L": "Σ_s Σ_n (∂L/∂Y_sn) Y_sn", "J": "Σ_s Σ_n (∂J/∂Y_sn) Y_sn"}
 
 
 def test_an_output_that_another_output_uses_has_a_total_derivative() -> None:

@@ -325,6 +325,13 @@ class DefinitionReader:
         body = self.translator.side(right)
         if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
             subscripts = tuple(map(Affine.of, self.translator.implicit))
+        if not items and tensor is not None and self._is_number(tensor, body):
+            raise Fault(
+                "unclear-shape",
+                f"{name} had subscripts before, here it is a number",
+                span,
+                f"declare {name}, or give it subscripts here too",
+            )
         incoming = self._incoming(subscripts, body)
         axes = index_maps.axes(self.page, items, subscripts, tensor)
         self._check_letters(name, [letter for axis in axes for letter in axis], body, span)
@@ -376,6 +383,11 @@ class DefinitionReader:
             )
         else:
             self.page.context = self.page.context.define(definition)
+
+    def _is_number(self, tensor: Tensor, body: Expression) -> bool:
+        """Whether one number is to stand for a whole array that the page has not declared."""
+        says = any(isinstance(node, Entry) for node in walk(body))
+        return tensor.rank > 0 and says and not free_indices(body) and not self.page.certain(tensor)
 
     def _subscript(self, item: Node, name: str, place: int) -> Affine:
         if isinstance(item, syntax.Symbol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.names import label
+from derivcheck.elaboration.open_losses import is_fed, left_open
 from derivcheck.elaboration.scope import AbstractMeaning
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import Apply, Derivative, Entry, Expression, apply, tensors
@@ -72,7 +72,7 @@ def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expressio
         reader.page.losses[loss] = None
     value = reader.value(node)
     if isinstance(value, Entry) and reader.page.is_open(value.tensor):
-        if not reader.page.outputs and not reader.page.output_tensors():
+        if not reader.page.outputs and not is_fed(reader.page, value.tensor):
             return None
     else:
         _defined(reader, value, variable, node.span)
@@ -120,11 +120,9 @@ def _cotangent_of(
             span,
             "define the loss",
         )
-    name = rf"\partial {label(operand)}/\partial {entry.tensor.name}"
-    tensor = reader.page.scope.tensor(name)
-    if tensor is None:
-        tensor = reader.page.new_tensor(name, entry.tensor.extents, span)
-        reader.page.left_open[tensor] = entry.tensor.name
+    loss = reader.value(operand)
+    assert isinstance(loss, Entry)
+    tensor = left_open(reader.page, loss.tensor, entry.tensor, span)
     return Entry(tensor, entry.subscripts)
 
 

@@ -13,6 +13,7 @@ from derivcheck.elaboration.conditions import truth
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import nodes
+from derivcheck.elaboration.open_losses import link_context
 from derivcheck.elaboration.scope import TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.elaboration.supposing import Condition
@@ -135,7 +136,7 @@ class LinkReader:
                 fault = fault or error
             else:
                 note = "; ".join(dict.fromkeys(choices.notes))
-                context = self.page.link_context()
+                context = link_context(self.page)
                 found.append(Reading(*sides, _free(*sides), context, note, bool(note)))
             script = choices.following()
         if fault is not None and not found:

@@ -26,6 +26,8 @@ from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
 from derivcheck.elaboration.names import declared_name, label, whole
+from derivcheck.elaboration.open_losses import cotangents as cotangents_of
+from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
 from derivcheck.elaboration.restriction import (
     BOUNDS,
     bracketed,
@@ -419,16 +421,17 @@ class _Page:
         sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
         settle = Settling(state)
         items = settle.conjectured([settle.item(item) for item in self.items])
-        own = settle.context(state.link_context())
+        own = settle.context(link_context(state))
         context = settle.with_theorems(own)
-        outputs = tuple(map(state.sizes.tensor, state.output_tensors()))
+        loss = open_loss(state)
+        outputs = tuple(map(sizes.tensor, output_tensors(state, loss)))
         cotangents = {
             sizes.tensor(output): sizes.tensor(cotangent)
-            for output, cotangent in state.cotangents(state.output_tensors()).items()
-            if any(map(state.is_open, state.losses))
+            for output, cotangent in (cotangents_of(state, loss) if loss else {}).items()
         }
-        inputs = tuple(map(state.sizes.tensor, self._inputs()))
-        losses = tuple(map(state.sizes.tensor, state.losses))
+        inputs = tuple(map(sizes.tensor, self._inputs()))
+        others = {each for each in state.losses if each != loss and state.is_open(each)}
+        losses = {sizes.tensor(each) for each in state.losses if each not in others}
         forms = closed_forms(items, inputs, {*losses, *outputs}, own, context)
         return Derivation(
             name=self.name,
@@ -457,7 +460,7 @@ class _Page:
         state = self.state
         excluded = {*state.context.definitions, *state.losses, *state.aliases}
         excluded.update(state.incoming.values())
-        outputs = state.output_tensors()
+        outputs = output_tensors(state, open_loss(state))
         founding = {each for output in outputs for each in state.context.foundations(output)}
         used = [
             tensor

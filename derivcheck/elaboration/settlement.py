@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from derivcheck.derivation import Item, Link, Reading
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.elaboration.charity import charitable
 from derivcheck.elaboration.instances import Instance
+from derivcheck.elaboration.open_losses import (
+    NAMELESS,
+    link_context,
+    names_of_gradients,
+)
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
     Affine,
@@ -124,7 +130,7 @@ class Settling:
             readings = (*readings, later)
         if readings:
             readings = (*readings, *charitable(readings[0], self.losses))
-        overtaken = self.overtaken(readings)
+        overtaken = self.overtaken(readings[0]) if readings else ()
         unknown = (*map(sizes.tensor, item.link.unknown), *overtaken)
         occasion = self.reading(item.link.occasion) if item.link.occasion else None
         link = replace(
@@ -136,22 +142,32 @@ class Settling:
         )
         return replace(item, link=link)
 
-    def overtaken(self, readings: Sequence[Reading]) -> tuple[Tensor, ...]:
-        """The arrays that stand for ∂L/∂Y from before the page defined Y; they convict nobody."""
-        state = self.state
-        defined = {tensor.name for tensor in state.context.definitions}
-        arrays = {state.sizes.tensor(t) for t, name in state.left_open.items() if name in defined}
-        return tuple(
-            dict.fromkeys(
-                tensor
-                for reading in readings[:1]
-                if arrays
-                for side in (reading.left, reading.right)
-                for used in tensors_of(side)
-                for tensor in reading.context.foundations(used)
-                if tensor in arrays
-            )
-        )
+    def overtaken(self, reading: Reading) -> Iterator[Tensor]:
+        """What is called ∂L/∂Y where this is not said yet, or no longer; and the cotangent of an
+        output that has no name beside outputs that have one. They convict nobody."""
+        state, context = self.state, reading.context
+        used = [*tensors_of(reading.left), *tensors_of(reading.right)]
+        reached = {tensor for each in used for tensor in context.foundations(each)}
+        known = {*context.definitions, *context.incoming.values()}
+        for name, loss, variable in names_of_gradients(state):
+            tensor = state.sizes.tensor(name)
+            if tensor in reached and tensor not in known and self._is_said(name, loss, variable):
+                yield tensor
+        nameless = [c for c in context.incoming.values() if c.scope == NAMELESS]
+        several = len({loss for loss, _ in context.incoming}) > 1
+        if len(nameless) < len(context.incoming) and (several or not state.outputs):
+            yield from nameless
+
+    def _is_said(self, name: Tensor, loss: Tensor, variable: Tensor) -> bool:
+        """Whether some line of the page gives the name a meaning."""
+        defined = {tensor.name for tensor in self.state.context.definitions}
+        by_name = name in self.state.aliases or variable.name in defined or loss.name in defined
+        return by_name or self.state.sizes.tensor(name) in self._named_at_the_end
+
+    @cached_property
+    def _named_at_the_end(self) -> set[Tensor]:
+        context = self.context(link_context(self.state))
+        return {*context.definitions, *context.incoming.values()}
 
     def later(self, reading: Reading) -> Reading | None:
         """The reading in which symbols mean what a later line says (“…, where y = x + 1”)."""

@@ -238,9 +238,14 @@ class Sizes:
         extent = self.size(index.extent)
         return Index(index.name, extent, index.serial, self.bases.get(extent, self.base))
 
-    def tensor(self, tensor: Tensor) -> Tensor:
+    def current(self, tensor: Tensor) -> Tensor:
+        """What a tensor is since the last declaration of it."""
         while tensor in self._replaced:
             tensor = self._replaced[tensor]
+        return tensor
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        tensor = self.current(tensor)
         settled = self._tensors.get(tensor)
         if settled is None or any(self.find(e) != e for e in settled.extents):
             extents = tuple(map(self.size, tensor.extents))

@@ -15,7 +15,6 @@ from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
     declared_name,
     label,
-    looks_like_gradient,
     nodes,
     parts,
     subscript_items,
@@ -36,6 +35,7 @@ from derivcheck.elaboration.scope import (
     Meaning,
     ParameterMeaning,
     Scope,
+    Section,
     TensorMeaning,
     UnreadMeaning,
 )
@@ -45,21 +45,12 @@ from derivcheck.expression import (
     Affine,
     Context,
     Definition,
-    Derivative,
     Domain,
-    Entry,
     Expression,
     Hypothesis,
-    Index,
     Parameter,
     Tensor,
-    add,
-    fresh,
     guard,
-    multiply,
-    tensors,
-    total,
-    walk,
 )
 from derivcheck.source import Source, Span
 from derivcheck.syntax import Statement
@@ -81,8 +72,8 @@ class PageState:
     """The tensors that the page names as incoming cotangents, by the output's name."""
     aliases: dict[Tensor, Definition] = field(default_factory=dict[Tensor, Definition])
     """`Ȳ := ∂L/∂Y` for a declared output Y: the incoming cotangent if nothing else uses Y."""
-    left_open: dict[Tensor, str] = field(default_factory=dict[Tensor, str])
-    """The arrays that stand for ∂L/∂Y where neither is known yet, and the name of Y."""
+    left_open: dict[Tensor, Definition] = field(default_factory=dict[Tensor, Definition])
+    """The arrays that stand for ∂L/∂Y where neither is known yet, and what they are once it is."""
     only_claimed: set[Tensor] = field(default_factory=set[Tensor])
     """The arrays that a claim spoke of before anything declared, defined or used them."""
     losses: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
@@ -341,91 +332,14 @@ class PageState:
         meaning = self.meaning(name, span)
         return meaning if isinstance(meaning, FunctionMeaning | AbstractMeaning) else None
 
-    # --- outputs and losses -----------------------------------------------------------------------
+    def section_of(self, tensor: Tensor) -> Section | None:
+        """Where the name that means this tensor here got its meaning."""
+        known = self.scope.lookup(tensor.name)
+        return known.section if known else None
 
     def is_open(self, loss: Tensor) -> bool:
         """Whether this is a loss of which the page says nothing."""
         return loss in self.losses and loss not in self.context.definitions
-
-    def output_tensors(self) -> tuple[Tensor, ...]:
-        """The declared outputs that are defined, or the last definition that no other one uses."""
-        declared = tuple(
-            tensor
-            for name in self.outputs
-            if (tensor := self.scope.tensor(name)) is not None
-            and tensor in self.context.definitions
-        )
-        if declared:
-            return declared
-        used = {
-            tensor
-            for definition in self.context.definitions.values()
-            for tensor in tensors(definition.body)
-        }
-        sinks = [
-            tensor
-            for tensor in self.context.definitions
-            if tensor not in used
-            and not looks_like_gradient(tensor.name)
-            and self.scope.tensor(tensor.name) == tensor
-            and not any(
-                isinstance(node, Derivative) for node in walk(self.context.definitions[tensor].body)
-            )
-        ]
-        return tuple(sinks[-1:])
-
-    def link_context(self) -> Context:
-        """The definitions in force here, with `L := Σ Ȳ·Y` for every loss that is left open."""
-        context = self.context
-        open_losses = [loss for loss in self.losses if loss not in context.definitions]
-        if not open_losses:
-            return context
-        outputs = self.output_tensors()
-        cotangents = self.cotangents(outputs)
-        for tensor, alias in self.aliases.items():
-            if tensor not in cotangents.values():
-                context = context.define(alias)
-        terms: list[Expression] = []
-        for output, cotangent in cotangents.items():
-            indices = tuple(
-                fresh(Index(letter, extent))
-                for letter, extent in zip(
-                    _letters(output, self.context), output.extents, strict=True
-                )
-            )
-            subscripts = tuple(map(Affine.of, indices))
-            body = multiply(Entry(cotangent, subscripts), Entry(output, subscripts))
-            terms.append(total(indices, body))
-        alone = {output: c for output, c in cotangents.items() if self._alone(output, outputs)}
-        for loss in open_losses if terms else ():
-            context = context.define(Definition(loss, (), add(*terms)))
-            incoming = {(loss, output): cotangent for output, cotangent in alone.items()}
-            context = replace(context, incoming={**context.incoming, **incoming})
-        return context
-
-    def _alone(self, output: Tensor, outputs: tuple[Tensor, ...]) -> bool:
-        """Whether no other output depends on this one, so that its cotangent is all that comes."""
-        return not any(other != output and self.context.depends(other, output) for other in outputs)
-
-    def cotangents(self, outputs: tuple[Tensor, ...]) -> dict[Tensor, Tensor]:
-        """The tensor that stands for the incoming cotangent of each output."""
-        found: dict[Tensor, Tensor] = {}
-        for output in outputs:
-            named = self.incoming.get(output.name)
-            if named is None and self._alone(output, outputs):
-                named = next(
-                    (
-                        tensor
-                        for tensor, alias in self.aliases.items()
-                        if isinstance(alias.body, Derivative)
-                        and alias.body.variable.tensor.name == output.name
-                    ),
-                    None,
-                )
-            found[output] = named or Tensor(
-                rf"\partial L/\partial {output.name}", output.extents, scope="cotangent"
-            )
-        return found
 
 
 def _is_capital(name: str) -> bool:
@@ -441,10 +355,6 @@ def _products(statement: Statement) -> Iterator[tuple[str, set[str]]]:
         names = {part.name for part in right.factors if isinstance(part, syntax.Symbol)}
         if len(names) == len(right.factors) and all(map(_is_capital, (left.name, *names))):
             yield left.name, names
-
-
-def _letters(tensor: Tensor, context: Context) -> tuple[str, ...]:
-    return tuple(index.name for index in context.definitions[tensor].indices)
 
 
 Same = Callable[[Expression, Expression, Context], bool]
