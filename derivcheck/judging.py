@@ -28,7 +28,7 @@ from derivcheck.refutation import Refutation, refute
 from derivcheck.repair import first_proved
 from derivcheck.settling import settling_declaration
 from derivcheck.verdict import Evidence, Judgement, Outcome, Verdict
-from derivcheck.witnesses.ball_arithmetic import ball_evidence
+from derivcheck.witnesses.ball_arithmetic import agreement, ball_evidence
 from derivcheck.witnesses.kinks import no_subgradient
 from derivcheck.witnesses.trial import NO_EXTENTS
 
@@ -61,9 +61,7 @@ class _Points:
     seed: int
     definitions: Mapping[Parameter, Expression]
 
-    def enclosed(
-        self, link: Link, reading: Reading, points: int = 2, *, generic: bool = False
-    ) -> Evidence:
+    def enclosed(self, link: Link, reading: Reading) -> Evidence:
         return ball_evidence(
             reading,
             "=" if link.relation == r"\ne" else link.relation,
@@ -71,12 +69,23 @@ class _Points:
             tolerance=link.tolerance,
             definitions=self.definitions,
             seed=self.seed,
-            points=points,
-            generic=generic,
         )
 
-    def refuted(self, link: Link, reading: Reading) -> Refutation | None:
-        return refute(link, reading, seed=self.seed, definitions=self.definitions)
+    def agreeing(self, link: Link, reading: Reading, difference: Expression | None) -> Evidence:
+        return agreement(
+            reading,
+            off_kinks=link.off_kinks,
+            definitions=self.definitions,
+            seed=self.seed,
+            difference=difference,
+        )
+
+    def refuted(
+        self, link: Link, reading: Reading, difference: Expression | None = None
+    ) -> Refutation | None:
+        return refute(
+            link, reading, seed=self.seed, definitions=self.definitions, difference=difference
+        )
 
     def occurs(self, link: Link, occasion: Reading) -> bool:
         """Whether the condition holds anywhere in the domain: whether “it is 0” can be refuted."""
@@ -110,6 +119,7 @@ def judge(
     if link.relation not in ("=", r"\ne", r"\approx"):
         return Ruling(_by_enclosure(link, points))
     proofs: list[Proof] = []
+    differences: dict[int, Expression | None] = {}
     refutations: dict[int, Refutation | None] = {}
     for place, reading in enumerate(link.readings):
         if not reading.acquits:
@@ -117,10 +127,11 @@ def judge(
         proof = _quick(link, reading)
         if proof.steps > QUICK_STEPS:
             # What is false shows it at a point before it has used up all the steps.
-            refutations[place] = points.refuted(link, reading)
+            refutations[place] = points.refuted(link, reading, proof.difference)
             if refutations[place] is None:
                 proof = prove(reading, off_kinks=link.off_kinks)
         proofs.append(proof)
+        differences[place] = proof.difference
         if proof.closed:
             return _proved(link, reading, proof, points)
     if link.rounded:
@@ -135,7 +146,7 @@ def judge(
         return Ruling(_by_enclosure(link, points))
     for place, reading in enumerate(link.readings):
         if place not in refutations:
-            refutations[place] = points.refuted(link, reading)
+            refutations[place] = points.refuted(link, reading, differences.get(place))
     found = [refutations[place] for place in range(len(link.readings))]
     return Ruling(_not_proved(link, proofs, found, points))
 
@@ -257,9 +268,15 @@ def _undecided(link: Link, proof: Proof, points: _Points) -> Judgement:
             f"it is proved only where {declaration}, which nothing declares",
             help=f"declare {declaration}",
         )
-    evidence = points.enclosed(link, link.readings[0], 5, generic=True)
+    reading = link.readings[0]
+    plain = link.relation == "="
+    evidence = (
+        points.agreeing(link, reading, proof.difference)
+        if plain
+        else points.enclosed(link, reading)
+    )
     difference = text(proof.difference) if proof.difference is not None else ""
-    if evidence.outcome is Outcome.MET and link.relation == "=":
+    if evidence.outcome is Outcome.MET and plain:
         return Judgement(
             Verdict.AGREES,
             "agrees",
@@ -271,7 +288,7 @@ def _undecided(link: Link, proof: Proof, points: _Points) -> Judgement:
     return Judgement(
         Verdict.UNDECIDED,
         "undecided",
-        f"not decided: {proof.reason}",
+        f"not decided: {proof.reason}" + (f"; {evidence.note}" if plain and evidence.note else ""),
         difference=difference,
         evidence=(evidence,),
     )

@@ -18,13 +18,6 @@ from derivcheck.verdict import Verdict
 SAMPLE = 8
 """How many edits of a page run by default, evenly spread over all of them."""
 
-MAY_STAY_OPEN = frozenset({"conv_transpose2d_grouped"})
-"""Pages where a wrong edit is known to stay undecided.
-
-With fourteen sizes `conv_transpose2d_grouped` has few points at which another padding shows, and
-the search ends before it meets one. That no wrong edit is acquitted is asserted of it too.
-"""
-
 ACQUITTED = (Verdict.PROVED, Verdict.AGREES)
 CONVICTED = (Verdict.REFUTED, Verdict.ILL_FORMED)
 
@@ -91,8 +84,7 @@ def test_a_sample_of_wrong_edits(name: str) -> None:
     tally = judge_wrong(sampled(wrong_edits(name)))
     assert tally.counts
     assert not tally.broken, "\n".join(tally.broken)
-    if name not in MAY_STAY_OPEN:
-        assert not tally.open, "\n".join(tally.open)
+    assert not tally.open, "\n".join(tally.open)
 
 
 @pytest.mark.parametrize("name", registry.names())
@@ -108,6 +100,7 @@ def test_all_wrong_edits(name: str) -> None:
     tally = judge_wrong(wrong_edits(name))
     report(name, tally)
     assert not tally.broken, "\n".join(tally.broken)
+    assert not tally.open, "\n".join(tally.open)
 
 
 @pytest.mark.slow

@@ -57,15 +57,17 @@ def refute(
     seed: int = 0,
     budget: int = DEFAULT_BUDGET,
     definitions: Mapping[Parameter, Expression] = NO_EXTENTS,
+    difference: Expression | None = None,
 ) -> Refutation | None:
     r"""The smallest counterexample found to one reading of a link, or None.
 
     Extents run from 1 to 5 and values over small integers and multiples of 1/16 inside the declared
     domains and hypotheses; off the kinks if `link.off_kinks`; a point at which a side is undefined
-    is passed over. `definitions` gives the parameters that the page computes from others. The
-    search is deterministic in `seed` and bounded by `budget` evaluation steps.
+    is passed over. `definitions` gives the parameters that the page computes from others,
+    `difference` what a proof left of left − right: a hint. The search is deterministic in `seed`
+    and bounded by `budget` evaluation steps.
     """
-    contest = Contest(link, reading, definitions, seed=seed)
+    contest = Contest(link, reading, definitions, seed=seed, difference=difference)
     loose = undeclared(contest)
     found: Separation | None = None
     natural = ""

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 import numpy
 
 from derivcheck.derivation import Link, Reading
-from derivcheck.expression import Domain, Expression, Index, Parameter, Tensor
+from derivcheck.expression import Domain, Expression, Index, Parameter, Tensor, subtract
 from derivcheck.witnesses.ball_arithmetic import (
     BudgetExceeded,
     Enclosures,
@@ -18,8 +18,17 @@ from derivcheck.witnesses.ball_arithmetic import (
     SidesAt,
     StandIns,
 )
-from derivcheck.witnesses.extents import generic_extents, small_extents
-from derivcheck.witnesses.trial import NO_DOMAINS, REFUTATION_GRID, Point, sample
+from derivcheck.witnesses.extents import generic_extents, related_extents, small_extents
+from derivcheck.witnesses.presence import Site, Sizes, sites, terms
+from derivcheck.witnesses.scalar_evaluation import NO_INDICES
+from derivcheck.witnesses.trial import (
+    NO_DOMAINS,
+    REACH,
+    REFUTATION_GRID,
+    Point,
+    far_reach,
+    sample,
+)
 
 _GENERIC = 3
 _SMALL = 12
@@ -27,7 +36,11 @@ _INDICES = 8
 """At how many values of the free indices a point is tried where some side is not 0."""
 _SPARSE = 625
 """The same where both sides are 0 at all of those."""
-_POINTS = 60
+_PRESENT = 48
+"""Sites of terms that are tried."""
+_AGAIN = 42
+"""How often sizes that have been tried are tried again, with other values."""
+_RELATED = 300
 _RUN_SHARE = 8
 """No single point may take more than this fraction of what is left of the budget."""
 
@@ -57,7 +70,8 @@ class Contest:
     """A link's reading prepared for many points, under every convention that might acquit it.
 
     Where an entry of a symmetric tensor is differentiated by, both conventions (entries independent
-    or mirrored) must be separated before a point counts.
+    or mirrored) must be separated before a point counts. `difference` is left − right as far as it
+    was rewritten: it orders the search.
     """
 
     def __init__(
@@ -68,8 +82,12 @@ class Contest:
         *,
         seed: int = 0,
         named: Mapping[str, str] | None = None,
+        difference: Expression | None = None,
     ) -> None:
         self.relation = link.relation
+        self.costly: list[Mapping[Parameter, int]] = []
+        self.seed = seed
+        self.difference = difference or subtract(reading.left, reading.right)
         self.reading = reading
         self.definitions = definitions
 
@@ -96,13 +114,15 @@ class Contest:
         budget: Budget,
         generator: numpy.random.Generator | None = None,
         indices: Mapping[Index, int] | None = None,
+        first: Mapping[Index, int] = NO_INDICES,
     ) -> Separation | None:
-        """The first separation at this point: at the given indices, else at some of all."""
+        """The first separation at this point: at the given indices, else at some of all, `first`
+        before others if it has them all."""
         share = max(budget.left // _RUN_SHARE, 1)
         sides = self.sides.at(point, share)
         mirrored = self._mirrored.at(point, share) if self._mirrored is not None else None
         try:
-            for chosen in self._choices(sides, generator, indices):
+            for chosen in self._choices(sides, generator, indices, first):
                 enclosures = self._settled(sides, chosen, budget)
                 if enclosures is None:
                     continue
@@ -113,6 +133,7 @@ class Contest:
                 return Separation(point, chosen, enclosures)
         except BudgetExceeded:
             # This point costs too much; a smaller one may still do.
+            self.costly.append(point.extents)
             return None
         finally:
             budget.left -= sides.spent + 1 + (mirrored.spent if mirrored is not None else 0)
@@ -123,12 +144,14 @@ class Contest:
         sides: SidesAt,
         generator: numpy.random.Generator | None,
         indices: Mapping[Index, int] | None,
+        first: Mapping[Index, int],
     ) -> Iterator[Mapping[Index, int]]:
         """The given indices; else a few, and many more while both sides are 0 (deltas that meet
         nothing)."""
         if indices is not None:
             yield indices
             return
+        yield from sides.named(first)
         assert generator is not None
         yield from list(sides.indices(generator, _INDICES))
         if sides.vanish:
@@ -149,16 +172,43 @@ class Contest:
         budget.decided += 1
         return enclosures if enclosures.settle(self.relation) else None
 
-    def sizes(self, generator: numpy.random.Generator) -> Iterator[dict[Parameter, int]]:
-        """Extents to try, one for each point: telling ones first, then small ones, over again."""
+    def sites(self, generator: numpy.random.Generator) -> Iterator[Site]:
+        """Extents to try, one for each point: telling ones first, then small ones; then those at
+        which each term of the difference is there at all, with its place."""
         hypotheses = self.reading.context.hypotheses
         parameters = self.sides.parameters
         generic = generic_extents(
             parameters, self.inputs, generator, self.definitions, hypotheses, count=_GENERIC
         )
         small = [extents for extents in self.small_sizes(_SMALL) if extents not in generic]
-        everything = [*generic, *generic, *small]
-        return islice(cycle(everything), _POINTS)
+        plain = [Site(extents, {}) for extents in (*generic, *generic, *small)]
+        yield from plain
+        yield from islice(self._present(), _PRESENT)
+        if self.inputs:
+            yield from islice(cycle(plain), _AGAIN)
+            return
+        # Integers alone: a second look at the same ones would show nothing new.
+        for extents in related_extents(
+            parameters,
+            numpy.random.default_rng([self.seed, 7]),
+            self.definitions,
+            hypotheses,
+            count=_RELATED,
+        ):
+            yield Site(extents, {})
+
+    def _present(self) -> Iterator[Site]:
+        """Sites of each term of the difference by turns."""
+        generator = numpy.random.default_rng([self.seed, 6])
+        sizes = Sizes(self.sides.parameters, self.definitions, self.reading.context.hypotheses)
+        each = [sites(term, sizes, generator) for term in terms(self.difference) if term]
+        while each:
+            for found in tuple(each):
+                site = next(found, None)
+                if site is None:
+                    each.remove(found)
+                else:
+                    yield site
 
     def small_sizes(self, limit: int) -> Iterator[dict[Parameter, int]]:
         hypotheses = self.reading.context.hypotheses
@@ -173,15 +223,19 @@ def separation(
 ) -> Separation | None:
     """The first point found at which the relation is settled, or None."""
     generator = numpy.random.default_rng(seed)
-    for number, extents in enumerate(contest.sizes(generator)):
+    reach = far_reach((contest.reading.left, contest.reading.right), contest.reading.context)
+    for number, site in enumerate(contest.sites(generator)):
         if budget.spent:
             return None
+        if site.extents in contest.costly:
+            continue
         # Every other point has small integers: they reach special cases such as 0 and 1.
         grid = REFUTATION_GRID if number % 2 == 0 else 1
-        point = _sampled(contest, extents, generator, grid, domains)
+        far = reach if number % 3 == 2 else REACH
+        point = _sampled(contest, site.extents, generator, grid, domains, far)
         if point is None:
             continue
-        found = contest.at(point, budget, generator)
+        found = contest.at(point, budget, generator, first=site.indices)
         if found is not None:
             return found
     return None
@@ -193,6 +247,7 @@ def _sampled(
     generator: numpy.random.Generator,
     grid: int,
     domains: Mapping[Tensor, Domain],
+    reach: int,
 ) -> Point | None:
     """A point; three attempts, since a hypothesis may reject one."""
     attempts = (
@@ -203,6 +258,7 @@ def _sampled(
             generator,
             grid=grid,
             domains=domains,
+            reach=reach,
         )
         for _ in range(3)
     )

@@ -35,13 +35,19 @@ def contains(domain: Domain, value: Fraction) -> bool:
     )
 
 
-_REACH = 2
+REACH = 2
+"""How far from 0, or from its bound, an unbounded domain is sampled."""
+
 _MOST_ENTRIES = 100_000
 _AVOIDED = Fraction(1, 8)
 
 
 def draw(
-    domain: Domain, size: tuple[int, ...], grid: int, generator: numpy.random.Generator
+    domain: Domain,
+    size: tuple[int, ...],
+    grid: int,
+    generator: numpy.random.Generator,
+    reach: int = REACH,
 ) -> Exact | None:
     """An array of this size, or None: of no known member, or too large to draw (10^9 entries)."""
     number = int(prod(size))
@@ -54,7 +60,7 @@ def draw(
         ):
             result[position] = domain.values[int(choice)]
         return result
-    found = _steps(domain, grid)
+    found = _steps(domain, grid, Fraction(reach))
     if found is None:
         return None
     low, high, step = found
@@ -70,9 +76,8 @@ def draw(
     return result
 
 
-def _steps(domain: Domain, grid: int) -> tuple[int, int, int] | None:
+def _steps(domain: Domain, grid: int, reach: Fraction) -> tuple[int, int, int] | None:
     """Numerators from low to high over one denominator: the part of the domain that is sampled."""
-    reach = Fraction(_REACH)
     lower, upper = domain.lower, domain.upper
     if lower is None and upper is None:
         lower, upper = -reach, reach

@@ -264,6 +264,38 @@ def generic_extents(
     return [complete for _, complete in ranked[:count]]
 
 
+_MAGNITUDE = 8
+
+
+def related_extents(
+    parameters: Sequence[Parameter],
+    generator: numpy.random.Generator,
+    definitions: Mapping[Parameter, Expression] = NO_EXTENTS,
+    hypotheses: Sequence[Hypothesis] = (),
+    *,
+    count: int,
+) -> Iterator[dict[Parameter, int]]:
+    """Complete assignments for claims about integers alone: small ones, some of any magnitude up to
+    10^8, and some next to a multiple of another, which is where a floor jumps."""
+    known = determined(definitions, hypotheses)
+    free = [p for p in dict.fromkeys(parameters) if p not in known]
+    for _ in range(count):
+        chosen: dict[Parameter, int] = {}
+        for place in generator.permutation(len(free)):
+            kind = int(generator.integers(0, 4))
+            value = int(generator.integers(0, 8))
+            if kind == 1:
+                value = int(10 ** generator.uniform(0, _MAGNITUDE))
+            elif kind > 1 and chosen:
+                other = list(chosen.values())[int(generator.integers(0, len(chosen)))]
+                value = other * int(generator.integers(1, 4)) + int(generator.integers(-1, 2))
+            parameter = free[int(place)]
+            chosen[parameter] = max(value, parameter.minimum)
+        complete = complete_extents({p: chosen[p] for p in free}, definitions, hypotheses)
+        if complete is not None:
+            yield complete
+
+
 def small_extents(
     parameters: Sequence[Parameter],
     definitions: Mapping[Parameter, Expression] = NO_EXTENTS,

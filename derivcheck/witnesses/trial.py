@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from math import prod
+from math import ceil, prod
 from typing import TypeAlias
 
 import numpy
@@ -25,14 +25,17 @@ from derivcheck.expression import (
     Index,
     Parameter,
     Power,
+    Rational,
     Sum,
     Tensor,
     free_indices,
     rational,
     tensors,
+    walk,
 )
 from derivcheck.witnesses.domain_sampling import (
     GENERIC_GRID,
+    REACH,
     REFUTATION_GRID,
     Exact,
     contains,
@@ -58,6 +61,7 @@ __all__ = [
     "GENERIC_GRID",
     "NO_DOMAINS",
     "NO_EXTENTS",
+    "REACH",
     "REFUTATION_GRID",
     "Exact",
     "Point",
@@ -69,6 +73,7 @@ __all__ = [
     "entries",
     "entry",
     "evaluate_extent",
+    "far_reach",
     "hypothesis_indices",
     "inputs_of",
     "parameters_needed",
@@ -162,6 +167,23 @@ def _reached(
     return reached, tuple(tied)
 
 
+_FARTHEST = 10**6
+
+
+def far_reach(expressions: Iterable[Expression], context: Context) -> int:
+    """How far values must reach to pass every constant that they may be compared with."""
+    expressions = tuple(expressions)
+    reached, _ = _reached(expressions, Context(context.definitions))
+    bodies = [context.definitions[t].body for t in reached if t in context.definitions]
+    constants = (
+        abs(node.value)
+        for expression in (*expressions, *bodies)
+        for node in walk(expression)
+        if isinstance(node, Rational)
+    )
+    return max(REACH, min(2 * ceil(max(constants, default=Fraction(0))), _FARTHEST))
+
+
 def sample(
     tensors: Iterable[Tensor],
     extents: Mapping[Parameter, int],
@@ -170,6 +192,7 @@ def sample(
     *,
     grid: int = GENERIC_GRID,
     domains: Mapping[Tensor, Domain] = NO_DOMAINS,
+    reach: int = REACH,
 ) -> Point | None:
     """A random point at these extents, or None where a hypothesis or a size cannot be met.
 
@@ -177,7 +200,7 @@ def sample(
     its domain (a finer grid where the domain has no such multiple), equal across symmetric axes,
     and such that the context's hypotheses between these tensors hold exactly. `GENERIC_GRID` means
     generic values: entries near 0 are avoided where the domain allows others. `domains` replaces
-    the declared domain of a tensor.
+    the declared domain of a tensor; of an unbounded one `reach` is the part that is sampled.
     """
     exact: dict[Tensor, Exact] = {}
     for tensor in tensors:
@@ -185,7 +208,7 @@ def sample(
             continue
         domain = domains.get(tensor, tensor.domain)
         size = shape(tensor, extents)
-        drawn = None if min(size, default=0) < 0 else draw(domain, size, grid, generator)
+        drawn = None if min(size, default=0) < 0 else draw(domain, size, grid, generator, reach)
         if drawn is None:
             return None
         exact[tensor] = symmetrised(drawn, tensor.symmetric)

@@ -24,7 +24,7 @@ from derivcheck.witnesses.ball_arithmetic.dual_ball import (
     NoValue,
     Undefined,
 )
-from derivcheck.witnesses.ball_arithmetic.evidence import ball_evidence
+from derivcheck.witnesses.ball_arithmetic.evidence import agreement, ball_evidence
 from derivcheck.witnesses.ball_arithmetic.program import Program
 from derivcheck.witnesses.ball_arithmetic.run import DEFAULT_BUDGET, Run
 from derivcheck.witnesses.trial import Point
@@ -40,6 +40,7 @@ __all__ = [
     "SidesAt",
     "StandIns",
     "Undefined",
+    "agreement",
     "ball_evidence",
     "enclose",
 ]

@@ -274,6 +274,13 @@ class SidesAt:
                 seen.add(values)
                 yield dict(zip(free, values, strict=True))
 
+    def named(self, place: Mapping[Index, int]) -> tuple[Mapping[Index, int], ...]:
+        """The values of the free indices there, if it has them all and there are any."""
+        free = self._sides.reading.indices
+        if not free or any(index not in place for index in free):
+            return ()
+        return ({index: place[index] for index in free},)
+
     def lies_in_domain(self) -> bool:
         """Whether hypotheses and the declared domains of *defined* tensors hold, as far as seen.
 
