@@ -1,8 +1,9 @@
-"""The backstop behind the counted budgets: a limit of clock and memory on a stretch of work.
+"""The backstop behind the counted budgets: a limit of time and memory on a stretch of work.
 
 Budgets in rewriting steps are deterministic and decide in all but hostile cases; this one keeps a
-page that slips through them from hanging the run. It works on the main thread of a POSIX system,
-where a timer signal can interrupt pure Python; elsewhere the counted budgets stand alone.
+page that slips through them from hanging the run. Time is that of the processor, so that a busy
+machine decides no claim. It works on the main thread of a POSIX system, where a timer signal can
+interrupt pure Python; elsewhere the counted budgets stand alone.
 """
 
 from __future__ import annotations
@@ -63,17 +64,17 @@ def limit_memory(megabytes: int = HARD_MEGABYTES) -> None:
 
 @contextmanager
 def limited(seconds: float, megabytes: int = MEGABYTES) -> Generator[None]:
-    """Raise `BudgetExceeded` inside the block once it has run so long, or the process is so
-    large."""
+    """Raise `BudgetExceeded` inside the block once its thread has computed so long, or the process
+    is so large."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(
         signal, "setitimer"
     ):
         yield
         return
-    deadline = time.monotonic() + seconds
+    deadline = time.thread_time() + seconds
 
     def tick(_signal: int, _frame: FrameType | None) -> None:
-        if time.monotonic() > deadline:
+        if time.thread_time() > deadline:
             raise BudgetExceeded(f"more than {seconds:g} s")
         if _resident() > megabytes * 2**20:
             raise BudgetExceeded(f"more than {megabytes} MB of memory")
