@@ -51,7 +51,8 @@ class Link:
     no counterexample convicts it. `occasion` is “the condition = 0” for conditions that were read
     (both sides are multiplied by them): where that cannot be refuted the claim says nothing.
     `borrowed` is a letter that sits on no axis here and runs over what it does in another section,
-    which convicts nobody.
+    which convicts nobody. `standing` are the letters, free on the right side only, that run nowhere
+    on the page and stand alone in its prose: one place each, for all that is known.
     """
 
     relation: str
@@ -64,6 +65,7 @@ class Link:
     conditional: bool = False
     occasion: Reading | None = None
     borrowed: Index | None = None
+    standing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

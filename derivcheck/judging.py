@@ -332,6 +332,14 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
         )
     reading = link.readings[0]
     stray = [i.name for i in free_indices(reading.right) if i not in free_indices(reading.left)]
+    if stray and set(stray) <= set(link.standing):
+        return Judgement(
+            Verdict.UNDECIDED,
+            "unclear-index",
+            f"it does not hold for every {stray[0]}, and nothing says which one is meant",
+            counterexample=refutation.counterexample,
+            help=rf"declare the one place {stray[0]} \in \{{1, \dots, N\}}",
+        )
     if stray and free_indices(reading.left):
         return Judgement(
             Verdict.ILL_FORMED,

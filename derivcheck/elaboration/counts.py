@@ -1,16 +1,18 @@
-r"""Sizes that only a mean names: `\frac{1}{N} \sum_i x_i`, where nothing says what N is.
+r"""Sizes that only a mean or a range names: `\frac{1}{N} \sum_i x_i`, “for $i = 1, \dots, N$”.
 
-A lone letter that divides a sum is how many terms it has. Where several letters and sums meet it is
-not sure which is whose; then a claim that fails by it is not convicted.
+A lone letter that divides a sum is how many terms it has, if nothing else says what it is. Where
+several letters and sums meet it is not sure which is whose; then a claim that fails by it is not
+convicted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from derivcheck import syntax
 from derivcheck.elaboration.names import nodes
+from derivcheck.elaboration.recurrences import Range
 from derivcheck.source import Span
 from derivcheck.syntax import Node, Statement
 
@@ -25,16 +27,28 @@ class Count:
     sure: bool
 
 
-def counts(statements: Iterable[Statement]) -> dict[Span, Count]:
+def counts(statements: Sequence[Statement]) -> dict[Span, Count]:
     """The counts by the place of their sums, of names that nothing else on the page explains."""
     found: dict[Span, Count] = {}
-    explained: set[str] = set()
+    explained = _all_explained(statements)
     for statement in statements:
-        explained.update(_explained(statement))
         for side in statement.sides:
             for node in nodes(side):
                 found.update(_of_mean(node))
     return {span: count for span, count in found.items() if count.name not in explained}
+
+
+def lengths(ranges: Mapping[str, Range | None], statements: Sequence[Statement]) -> dict[str, str]:
+    """How many places a letter runs over where its whole range is written, of such names."""
+    explained = _all_explained(statements)
+    return {
+        letter: written.upper.name
+        for letter, written in ranges.items()
+        if written is not None
+        and (written.lower, written.upper.offset) in ((1, 0), (0, -1))
+        and _may_count(written.upper.name)
+        and written.upper.name not in explained
+    }
 
 
 def _of_mean(node: Node) -> Iterator[tuple[Span, Count]]:
@@ -87,6 +101,10 @@ def _letters(denominator: Node) -> tuple[str, ...]:
 
 def _may_count(name: str) -> bool:
     return len(name) == 1 and (name.isupper() or name in _LOWER_CASE)
+
+
+def _all_explained(statements: Iterable[Statement]) -> set[str]:
+    return {name for statement in statements for name in _explained(statement)}
 
 
 def _explained(statement: Statement) -> Iterator[str]:

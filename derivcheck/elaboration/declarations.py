@@ -10,7 +10,7 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader
-from derivcheck.elaboration.names import declared_name, label
+from derivcheck.elaboration.names import declared_name, label, subscript_items
 from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
@@ -67,9 +67,36 @@ class DeclarationReader:
             name = declared_name(item)
             if name is None:
                 raise unsupported("what is declared here", item.span, "declare a symbol")
-            self._declare(name, shape, sentence, item.span)
+            whole = None if shape.extents else self._whole(item)
+            if whole is not None:
+                name = whole.name
+                self._restrict(name, whole, shape.domain, item.span)
+            else:
+                self._declare(name, shape, sentence, item.span)
             declared.append(name)
         return declared
+
+    def _whole(self, item: Node) -> Tensor | None:
+        """The array, made if new, of which `m_i ∈ {0, 1}` speaks: i is a letter that runs."""
+        match item:
+            case syntax.Scripted(_, subscript) if subscript is not None:
+                letters = subscript_items(subscript, None)
+            case _:
+                return None
+        full, name = declared_name(item), declared_name(replace(item, subscript=None))
+        if full is None or name is None or self.page.scope.lookup(full) is not None:
+            return None
+        names = [letter.name for letter in letters if isinstance(letter, syntax.Symbol)]
+        if len(names) != len(letters) or not self.page.running.issuperset(names):
+            return None
+        known = self.page.scope.lookup(name)
+        if known is None:
+            extents = tuple(self.page.sizes.placeholder(n, axis=True) for n in names)
+            return self.page.new_tensor(name, extents, item.span)
+        meaning = known.meaning
+        if isinstance(meaning, TensorMeaning) and not known.defined:
+            return meaning.tensor if meaning.tensor.rank == len(names) else None
+        return None
 
     def _declare(self, name: str, shape: SetShape, sentence: str, span: Span) -> None:
         known = self.page.scope.lookup(name)
@@ -220,6 +247,8 @@ class DeclarationReader:
                     subscripts = (item.subscript,)
             if name is None:
                 raise unsupported("what is declared here", item.span, "declare a symbol")
+            if known is None and not subscripts and (whole := self._whole(item)) is not None:
+                name, known = whole.name, self.page.scope.lookup(whole.name)
             if known is None and not subscripts:
                 tensor = self.page.new_tensor(
                     name, (), item.span, domain=_bounded(Domain(), sign, value), declared=True

@@ -79,7 +79,7 @@ class Letters:
         index = self._free.get(name)
         if index is None:
             written = self._page.letter_range(name, _NOWHERE)
-            extent = self._page.sizes.placeholder(name) if written is None else written[0]
+            extent = self._page.run(name) if written is None else written[0]
             index = Index(name, extent)
             self._free[name] = index
         return index

@@ -88,6 +88,7 @@ class LinkReader:
             unknown=self._unknown(readings[0]),
             conditional=read is None or strict,
             occasion=occasion,
+            standing=self._standing(readings[0]),
         )
 
     def _conditions(
@@ -142,6 +143,11 @@ class LinkReader:
         if fault is not None and not found:
             raise fault
         return tuple(found)
+
+    def _standing(self, reading: Reading) -> tuple[str, ...]:
+        stray = set(free_indices(reading.right)) - set(free_indices(reading.left))
+        names = {index.name for index in stray}
+        return tuple(sorted((names & self.page.mentioned) - self.page.running))
 
     def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:
         """The tensors that nothing declares or defines and no definition uses.

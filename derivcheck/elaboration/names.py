@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from derivcheck import syntax
-from derivcheck.source import Span
-from derivcheck.syntax import Node
+from derivcheck.source import Source, Span
+from derivcheck.syntax import Node, Statement
 
 CONSTANTS = frozenset({"e", r"\pi"})
 """Numbers, unless the page gives the name to something of its own, as in `e_i = y_i - t_i`."""
@@ -91,6 +91,19 @@ def superscripted(base: str, superscript: Node) -> str:
 
 def subscripted(base: str, subscript: Node) -> str:
     return f"{base}_{{{label(subscript)}}}"
+
+
+_AROUND = 60
+
+
+def alone_in_prose(statement: Statement, source: Source) -> tuple[str, str, str] | None:
+    """The name of a symbol that stands alone in prose, and the text before and behind it."""
+    match statement:
+        case Statement((syntax.Symbol(name, span=span),), ()):
+            before = source.text[max(span.start - _AROUND, 0) : span.start]
+            return name, before, source.text[span.end : span.end + _AROUND]
+        case _:
+            return None
 
 
 def is_transpose(node: Node) -> bool:

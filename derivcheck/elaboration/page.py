@@ -39,6 +39,7 @@ from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
+from derivcheck.elaboration.symmetries import symmetry
 from derivcheck.elaboration.uses import LINK, PageNotUsable, Pages, no_pages
 from derivcheck.expression import (
     Parameter,
@@ -214,6 +215,9 @@ class _Page:
             self._note(
                 Kind.DECLARATION, statement, 0
             )  # “if j ≠ n”, “for i = 1, …, N” claim nothing
+            return
+        if symmetry(statement) in self.state.symmetric:
+            self._note(Kind.DECLARATION, statement, 0)
             return
         first = statement.relations[0].sign
         try:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from derivcheck import syntax
-from derivcheck.elaboration.names import declared_name, nodes
+from derivcheck.elaboration.names import alone_in_prose, declared_name, nodes
 from derivcheck.elaboration.recurrences import BOUND, LETTER, Bound
 from derivcheck.source import Source
 from derivcheck.syntax import Node, Statement
@@ -23,7 +23,6 @@ _BEFORE = re.compile(rf"\b{_NOUN}\s+\$?\s*$")
 _AFTER = re.compile(
     rf"\s*\$?,?\s*(?:is|be|denotes)?\s+(?:the|a|an|its)?\s*(?:\w+\s+){{0,2}}{_NOUN}\b"
 )
-_AROUND = 60
 
 
 def running_letters(statements: Iterable[Statement]) -> set[str]:
@@ -58,13 +57,8 @@ def fixed_letters(statements: Iterable[Statement], source: Source) -> dict[str, 
 
 def _called_label(statement: Statement, source: Source) -> str | None:
     """The symbol that stands alone in prose that calls it a label: “the correct class $y$”."""
-    match statement:
-        case Statement((syntax.Symbol(name, span=span),), ()):
-            before = source.text[max(span.start - _AROUND, 0) : span.start]
-            after = source.text[span.end : span.end + _AROUND]
-            return name if _BEFORE.search(before) or _AFTER.match(after) else None
-        case _:
-            return None
+    name, before, after = alone_in_prose(statement, source) or ("", "", "")
+    return name if _BEFORE.search(before) or _AFTER.match(after) else None
 
 
 def _introduced(statement: Statement) -> Iterator[tuple[str, set[str]]]:

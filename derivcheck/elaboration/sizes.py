@@ -127,8 +127,8 @@ class Sizes:
         if extent is not None:
             above.append(self.find(extent))
         found = [_quotient(high, low) for (low, _), high in zip(weights, above, strict=False)]
-        if weights[0][0] != Affine.of(1) or None in found:
-            return
+        if weights[0][0] != Affine.of(1) or None in found or Affine.of(1) in found:
+            return  # x_{i+k} is a place further on, and no digits
         for (_, index), run in zip(weights, found, strict=False):
             if run is None or not self.open(index.extent):
                 continue

@@ -9,10 +9,11 @@ from itertools import pairwise
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.counting import Counting
-from derivcheck.elaboration.counts import Count, counts
+from derivcheck.elaboration.counts import Count, counts, lengths
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
+    alone_in_prose,
     declared_name,
     label,
     nodes,
@@ -40,6 +41,7 @@ from derivcheck.elaboration.scope import (
     UnreadMeaning,
 )
 from derivcheck.elaboration.sizes import Sizes
+from derivcheck.elaboration.symmetries import symmetric_names
 from derivcheck.expression import (
     ONE,
     Affine,
@@ -97,8 +99,14 @@ class PageState:
     """The written ranges of the letters with which recurrences step."""
     counts: dict[Span, Count] = field(default_factory=dict[Span, Count])
     """How many terms a sum without bounds has, where it is a mean that says so."""
+    symmetric: set[str] = field(default_factory=set[str])
+    """The arrays that the page says are symmetric in two axes, and does not define."""
+    mentioned: set[str] = field(default_factory=set[str])
+    """The symbols that stand alone in prose."""
     running: set[str] = field(default_factory=set[str])
     """The letters that a sum binds somewhere, or with which an array is introduced."""
+    lengths: dict[str, str] = field(default_factory=dict[str, str])
+    """How many places a letter runs over, where a range says so and nothing else does."""
     places: dict[str, Affine] = field(default_factory=dict[str, Affine])
     """The letters that stand for one place of an axis, and its size."""
     recurrences: dict[str, Recurrence] = field(default_factory=dict[str, Recurrence])
@@ -138,7 +146,9 @@ class PageState:
                             and isinstance(second.body, syntax.Symbol | syntax.Scripted)
                         )
         self.counts = counts(statements)
+        self.lengths = lengths(written_ranges(statements, self.source), statements)
         self.parameter_names |= {count.name for count in self.counts.values()}
+        self.parameter_names |= set(self.lengths.values())
         for whole, factors in products:
             if whole in self.parameter_names:
                 self.parameter_names |= factors
@@ -147,6 +157,9 @@ class PageState:
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
+        alone = (alone_in_prose(statement, self.source) for statement in statements)
+        self.mentioned = {found[0] for found in alone if found is not None}
+        self.symmetric = symmetric_names(statements, self.source)
         self.running = running_letters(statements)
         for name, size in fixed_letters(statements, self.source).items():
             if name in self.subscript_letters - self.running and name not in self.ranks:
@@ -197,6 +210,21 @@ class PageState:
         extent = self.place(written.upper, span) - written.lower + 1
         self.bases.setdefault(extent, written.lower)
         return extent, written.lower
+
+    def run(self, letter: str) -> Affine:
+        """A size, not known yet, of what a letter runs over; in the end what the page is likely to
+        say of it."""
+        extent = self.sizes.placeholder(letter)
+        if letter in self.lengths:
+            self.likely(extent, self.lengths[letter])
+        return extent
+
+    def likely(self, extent: Affine, name: str, *, sure: bool = True) -> None:
+        """Make an extent this size in the end, unless the name means something else."""
+        known = self.scope.lookup(name)
+        if known is None or isinstance(known.meaning, ParameterMeaning):
+            size = Affine.of(self.parameter(name, _NOWHERE))
+            self.sizes.prefer(extent, size, sure=sure)
 
     def place(self, bound: Bound, span: Span) -> Affine:
         """The number of a written place."""
@@ -290,7 +318,9 @@ class PageState:
         """A tensor of this name in this section; the same name elsewhere is another tensor."""
         earlier = self.scope.lookup(name)
         scope = "" if earlier is None and not self._taken(name) else self.scope.scoped_name()
-        tensor = Tensor(name, extents, domain or Domain(), scope=scope)
+        symmetric = name in self.symmetric and len(extents) == 2 and self.sizes.unify(*extents)
+        axes = ((0, 1),) if symmetric else ()
+        tensor = Tensor(name, extents, domain or Domain(), axes, scope)
         self.scope.add(name, TensorMeaning(tensor, declared, letters), span, defined=defined)
         return tensor
 

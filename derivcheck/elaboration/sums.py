@@ -164,11 +164,10 @@ def _range(
         if node.lower is not None:
             raise unsupported("a lower bound without an upper one", node.span, "write both bounds")
         written = reader.page.letter_range(letter.name, node.span)
-        extent, first = written or (reader.page.sizes.placeholder(letter.name), None)
+        extent, first = written or (reader.page.run(letter.name), None)
         count = reader.page.counts.get(node.span)
-        if count is not None and reader.page.is_size(count.name):
-            size = Affine.of(reader.page.parameter(count.name, node.span))
-            reader.page.sizes.prefer(extent, size, sure=count.sure)
+        if count is not None:
+            reader.page.likely(extent, count.name, sure=count.sure)
         return extent, first, None
     if len(node.letters) > 1:
         raise unsupported("several letters with one pair of bounds", node.span, "use two sums")

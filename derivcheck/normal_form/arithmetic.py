@@ -23,6 +23,7 @@ from derivcheck.normal_form.atoms import (
     Sign,
     Variable,
 )
+from derivcheck.normal_form.few_values import boolean, lowered, membership
 from derivcheck.normal_form.integers import (
     lowest_terms,
     prime_factors,
@@ -207,9 +208,12 @@ class Arithmetic(Signs):
                 if not total:
                     del merged[atom]
                     continue
-            elif isinstance(atom, Variable) and total > 1 and whole and _boolean(atom):
-                self.assume(f"{atom.tensor.name} ∈ {{0, 1}}")
-                total = 1
+            elif isinstance(atom, Variable) and (less := lowered(atom, total)) != total:
+                self.assume(membership(atom))
+                total = less
+                if not total:
+                    del merged[atom]
+                    continue
             elif isinstance(atom, Scalar) and atom.function.name == "cos" and total >= 2 and whole:
                 sine = self.of_atom(Scalar(_SINE, atom.arguments))
                 square = subtracted(constant(1), self.multiply(sine, sine))
@@ -362,9 +366,9 @@ class Arithmetic(Signs):
             return self._numeric_power(atom.value, exponent)
         elif isinstance(atom, Root) and _expands(atom, exponent):
             return self.power(atom.base, exponent)
-        elif isinstance(atom, Variable) and exponent > 0 and _boolean(atom):
-            self.assume(f"{atom.tensor.name} ∈ {{0, 1}}")
-            exponent = 1
+        elif isinstance(atom, Variable) and (less := lowered(atom, exponent)) != exponent:
+            self.assume(membership(atom))
+            return self.atom_power(atom, less)
         elif isinstance(atom, Scalar) and atom.function.name == "cos" and whole and exponent >= 2:
             return self.multiply_all([self.of_atom(atom)] * int(exponent))
         return NormalForm({((atom, exponent),): 1})
@@ -470,7 +474,7 @@ class Arithmetic(Signs):
             exponents = [dict(monomial).get(atom, 0) for monomial in form.terms]
             least = min(exponents)
             idempotent = isinstance(atom, INDICATORS) or (
-                isinstance(atom, Variable) and _boolean(atom)
+                isinstance(atom, Variable) and boolean(atom)
             )
             if least and not (idempotent and max(exponents) != least):
                 lowest[atom] = least
@@ -490,7 +494,3 @@ def _two_valued(form: NormalForm) -> Number | None:
 
 def _expands(root: Root, exponent: Number) -> bool:
     return exponent.denominator == 1 and (exponent > 0 or not root.primitive)
-
-
-def _boolean(atom: Variable) -> bool:
-    return atom.tensor.domain.values == (0, 1)
