@@ -112,6 +112,8 @@ def train(request: Request, out: Console, log: Console) -> int:
         except CheckpointError as error:
             raise Unusable(str(error)) from error
         log.print(Text(f"resumed at step {run.step} from {path}"), soft_wrap=True)
+        if request.against and run.step:
+            log.print(Text(f"jax.grad takes the first {run.step} steps now"), soft_wrap=True)
     comparison = Comparison(run) if request.against else None
     try:
         with Shown(log, run) as shown:
