@@ -171,6 +171,32 @@ def test_dropout_and_smoothing_are_for_training_alone():
     assert not [name for name in second.batches.at(0) if name.endswith(".mask")]
 
 
+def test_recurrent_weights_are_left_out_in_training_alone():
+    """The same ones at every place of a batch, others in the next one."""
+    few, many = (
+        short_run(
+            "char_lstm", 2, options={"units": 16, "dropout": share, "recurrent_dropout": share}
+        )
+        for share in (0.0, 0.6)
+    )
+    for run in (few, many):
+        run.look()
+    assert few.looks == many.looks
+    losses, masks = [], []
+    for run in (few, many):
+        batch = run.batches.at(0)
+        masks.append(batch["recurrent_mask"])
+        found, _, _ = from_pullbacks(run.plan.model, "numpy")(
+            run.position.parameters, run.position.state, batch
+        )
+        losses.append(float(found["loss"]))
+    assert losses[0] != losses[1]
+    assert masks[0].all()
+    assert 0.3 < masks[1].mean() < 0.5
+    assert masks[1].shape == (4 * 16, 16)
+    assert not np.array_equal(masks[1], many.batches.at(1)["recurrent_mask"])
+
+
 def test_batch_normalisation_looks_with_its_running_averages():
     """What an example is told for does not depend on the examples beside it."""
     run = short_run("mlp_batchnorm", 5)

@@ -13,7 +13,7 @@ SMALLER = {
     "cnn": {"options": {"channels": 4, "smoothing": 0.05}, "batch": 16},
     "cnn_residual": {"options": {"channels": 4}, "batch": 16},
     "char_lstm": {
-        "options": {"units": 16, "dropout": 0.3},
+        "options": {"units": 16, "dropout": 0.3, "recurrent_dropout": 0.2},
         "windows": Windows(12, "consecutive"),
         "batch": 8,
     },

@@ -83,6 +83,7 @@ def curves(sides: Sequence[Side], path: Path) -> None:
         panel.legend()
     for panel in panels:
         panel.grid(alpha=0.25)
+        panel.xaxis.get_major_locator().set_params(integer=True)
     save(whole, path)
 
 
@@ -113,8 +114,9 @@ def parity(
     for label, values in parameters.items():
         dots(values, marker="D", color=_AUTODIFF["color"], markersize=5, label=label)
     panel.set_yticks(places, names)
-    panel.invert_yaxis()
-    panel.set(xscale="log", xlabel=f"scaled difference from jax.grad (dotted: ε of {dtype})")
+    edge = ", left edge: none" if min(known, default=0.0) == 0 else ""
+    words = f"scaled difference from jax.grad (dotted: ε of {dtype}{edge})"
+    panel.set(xscale="log", xlabel=words, ylim=(len(names) - 0.5, -0.5))
     panel.grid(alpha=0.25)
     whole.legend(loc="outside upper center", ncols=4, fontsize="small", frameon=False)
     save(whole, path)
