@@ -137,7 +137,7 @@ MODELS = (
         "classes",
         Recipe(
             Optimiser("adamw", 2e-3),
-            steps=900,
+            steps=2000,
             batch=64,
             schedule=Schedule("cosine"),
             augmentation=("crop",),
