@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _FACTS = re.compile(r"^<!-- derivcheck (\{.*\}) -->$", re.MULTILINE)
 _TRAINED = re.compile(r"^<!-- derivcheck train (\{.*\}) -->$", re.MULTILINE)
+ACCURACIES = "accuracy.md"
+"""What the trained models reach; `tests/benchmarks/accuracy.py` writes it."""
+
 _WORST_FIRST = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.MET, Outcome.SKIPPED)
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -216,7 +219,9 @@ def index(directory: Path) -> str:
         elif match := _TRAINED.search(text):
             trained.append(_cells(match[1]))
     ordered = sorted(groups.items(), key=lambda each: registry.group_order(each[0]))
-    return _templates.get_template("index.md.j2").render(groups=ordered, trained=trained)
+    return _templates.get_template("index.md.j2").render(
+        groups=ordered, trained=trained, accuracies=(directory / ACCURACIES).exists()
+    )
 
 
 def _cells(facts: str) -> Mapping[str, str]:

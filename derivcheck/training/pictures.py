@@ -28,6 +28,9 @@ _AUTODIFF: Mapping[str, Any] = {
     "linestyle": "--",
     "label": "jax.grad",
 }
+_SECOND = {"composed pullbacks": "#2e8b57", "jax.grad": "#e377c2"}
+"""Of another objective's loss."""
+
 _EPSILON: Mapping[Dtype, float] = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7}
 _TESTED = {"marker": "*", "linestyle": ""}
 _DOTS = ("#9ecae1", "#4292c6", "#08519c")
@@ -67,7 +70,8 @@ def curves(sides: Sequence[Side], path: Path) -> None:
     for side, style, size in zip(sides, (_OURS, _AUTODIFF), (13, 7), strict=False):
         for n, (name, values) in enumerate(side.run.losses.items()):
             several = f", {name}" if len(side.run.losses) > 1 else ""
-            look = {**style, "label": style["label"] + several, "alpha": 1 - 0.55 * n}
+            color = _SECOND[style["label"]] if n else style["color"]
+            look = {**style, "label": style["label"] + several, "color": color}
             panels[0].plot(*_smoothed(values), **look)
         for name, panel in zip(metrics, panels[1:], strict=True):
             looks = side.run.looks

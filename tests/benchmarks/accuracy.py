@@ -23,6 +23,7 @@ import numpy
 from rich.console import Console
 from rich.table import Table
 
+from derivcheck.report import ACCURACIES
 from derivcheck.training import MODELS, Plan, Run, data_for
 from derivcheck.training.arrays import Backend, Dtype
 from derivcheck.training.exhibits import beside_least_squares
@@ -165,6 +166,44 @@ def cells(row: Row, result: Result) -> tuple[str, ...]:
     )
 
 
+PAGE = """# What the models reach
+
+Each row trains a model by its own recipe, once for each seed; where data come in one part, the
+seed draws the split too. Validation data, held out of the training part, decide when a run ends and
+which of its positions counts; figures are of the test data, by which nothing was chosen. Real data
+are not part of the repository.
+
+```sh
+python tests/benchmarks/accuracy.py --data FOLDER --reports reports
+```
+
+| row | model | figure | bar | by seed | steps |
+|---|---|---:|---|---|---|
+{rows}
+
+The first run of each row; the bar of some is the same model with jax.grad, drawn over it.
+
+{pictures}
+"""
+
+
+def write_page(folder: Path, found: Sequence[str]) -> None:
+    """Put one row into `accuracy.md`, in the order of the table; rows of earlier calls stay."""
+    path = folder / ACCURACIES
+    known = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in known.splitlines()}
+    lines[found[0]] = f"| {' | '.join(found[:-1])} |"
+    names = [row.name for row in ROWS if row.name in lines]
+    pictures = [
+        f"![{name}](accuracy-{name}.png)"
+        for name in names
+        if (folder / f"accuracy-{name}.png").exists()
+    ]
+    rows = "\n".join(lines[name] for name in names)
+    page = PAGE.format(rows=rows, pictures="\n\n".join(pictures))
+    path.write_text(page, encoding="utf-8", newline="\n")
+
+
 def main() -> None:
     arguments = _arguments()
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -180,11 +219,13 @@ def main() -> None:
             table.add_row(row.name, row.model, "—", row.bar, f"{path} is missing", "", "")
             continue
         result = trained(row, str(path) if path else row.data, arguments.backend)
-        if arguments.curves:
-            arguments.curves.mkdir(parents=True, exist_ok=True)
-            both = [*result.runs[:1], *result.autodiff[:1]]
-            curves([Side(run, run.tested()) for run in both], arguments.curves / f"{row.name}.png")
         found = cells(row, result)
+        if arguments.reports:
+            arguments.reports.mkdir(parents=True, exist_ok=True)
+            both = [*result.runs[:1], *result.autodiff[:1]]
+            picture = arguments.reports / f"accuracy-{row.name}.png"
+            curves([Side(run, run.tested()) for run in both], picture)
+            write_page(arguments.reports, found)
         table.add_row(*found)
         print(*found, sep="  ", file=sys.stderr, flush=True)
         faults += [fault for fault in [missed(row, result)] if fault]
@@ -204,7 +245,10 @@ def _arguments() -> argparse.Namespace:
         "--data", type=Path, default=Path("../shared/data"), metavar="FOLDER", help="real data"
     )
     parser.add_argument(
-        "--curves", type=Path, metavar="FOLDER", help="draw each row's first run there, as a PNG"
+        "--reports",
+        type=Path,
+        metavar="FOLDER",
+        help="write accuracy.md there, with the curves of each row's first run",
     )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(known))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from accuracy import LEAST_SQUARES, ROWS, cells, missed, trained
+from accuracy import LEAST_SQUARES, ROWS, cells, missed, trained, write_page
 
 from derivcheck.training import MODELS, Plan, Run, data_for
 
@@ -41,6 +41,16 @@ def test_autodiff_is_the_bar_of_a_row_without_another(monkeypatch: pytest.Monkey
     untrained = Run(Plan(model, data_for(model, "digits", 0), "numpy"))
     untrained.look()
     assert missed(row, replace(result, runs=(untrained,))).endswith("is not autodiff")
+
+
+def test_rows_of_earlier_calls_stay_on_the_page(tmp_path: Path) -> None:
+    for found in (("cifar-cnn", "cnn", "0.5", "9"), ("digits-mlp", "mlp_elu", "0.9", "9")):
+        write_page(tmp_path, found)
+    (tmp_path / "accuracy-cifar-cnn.png").touch()
+    write_page(tmp_path, ("digits-mlp", "mlp_elu", "0.98", "8"))
+    page = (tmp_path / "accuracy.md").read_text()
+    assert "---|\n| digits-mlp | mlp_elu | 0.98 |\n| cifar-cnn | cnn | 0.5 |\n\n" in page
+    assert page.endswith("jax.grad, drawn over it.\n\n![cifar-cnn](accuracy-cifar-cnn.png)\n")
 
 
 def test_a_row_whose_file_is_missing_says_so(tmp_path: Path) -> None:
