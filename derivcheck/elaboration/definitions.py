@@ -243,7 +243,8 @@ class DefinitionReader:
         assert parsed is not None
         name, items, argument = parsed
         known = self.page.scope.lookup(name)
-        if not explicit and not bound_by_prose and known is None and looks_like_gradient(name):
+        named = explicit or bound_by_prose or isinstance(right, syntax.DerivativeOf)
+        if not named and known is None and looks_like_gradient(name):
             raise Fault(
                 "unbound-gradient-name",
                 f"{name} looks like a gradient, but nothing says of what",

@@ -31,6 +31,8 @@ from derivcheck.syntax import Node
 PI = multiply(rational(4), apply("arctan", ONE))
 """The number π."""
 
+_LAYERS = ("l", "L", r"\ell")
+
 _FOLDED = 64
 """The largest power of a number that is worked out where it stands in an exponent."""
 
@@ -258,10 +260,14 @@ def unknown(
 
 
 def _is_label(node: Node) -> bool:
-    """Whether an unknown name's superscript is rather a label than a power."""
-    return isinstance(node, syntax.Group) or (
-        isinstance(node, syntax.Symbol) and (node.word or node.name in ("l", "L", "*", r"\ell"))
-    )
+    """Whether an unknown name's superscript is a label, as a layer's `a^{l-1}`, not a power."""
+    match node:
+        case syntax.Addition((("+", syntax.Symbol(name)), (_, syntax.Numeral()))):
+            return name in _LAYERS
+        case syntax.Symbol(name, word=word):
+            return word or name in (*_LAYERS, "*")
+        case _:
+            return isinstance(node, syntax.Group)
 
 
 def _rational_product(value: Expression) -> Fraction | None:

@@ -35,6 +35,10 @@ class SideReader(Protocol):
         """`[A]_{ij}`: the whole-array expression A at these subscripts."""
         ...
 
+    def entries_at(self, body: Node, indices: tuple[Index, ...]) -> Expression:
+        """An expression in whole arrays, at these indices."""
+        ...
+
     def bare_rank(self, node: Node) -> int:
         """The number of axes of what stands without subscripts here; 0 for a scalar."""
         ...

@@ -28,7 +28,8 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
-    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|given|such that|satisfying)(?: that)?[\s:,*_]*$",
+    r"\b(?:suppos(?:e|ing)|assum(?:e|ing)|given|such that|satisfying|subject to|s\.t\."
+    r"|under the constraints?)(?: that)?[\s:,*_]*$",
     re.IGNORECASE,
 )
 _LOOSE = re.compile(r"\b(?:with|where|since|because)[\s:,*_]*$", re.IGNORECASE)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from derivcheck import syntax
-from derivcheck.elaboration import conditions, derivatives, functions, naming, sums
+from derivcheck.elaboration import conditions, derivatives, functions, naming, norms, sums
 from derivcheck.elaboration.choices import Choices
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import replace_entries
@@ -144,9 +144,7 @@ class Translator:
             case r"\lfloor":
                 return apply("floor", self.value(node.body))
             case _:
-                raise unsupported(
-                    f"{node.open} … {node.close}", node.span, "write the sum over the entries"
-                )
+                return norms.norm(self, node, None, None)
 
     # --- products and applications ---------------------------------------------------------------
 
@@ -369,6 +367,8 @@ class Translator:
             return naming.named(self, base, subscript, superscript, primes, span)
         if primes:
             raise unsupported("a prime on an expression", span, r"write \frac{d}{dx}")
+        if isinstance(base, syntax.Group) and base.open == r"\|":
+            return norms.norm(self, base, subscript, superscript)
         whole = subscript is not None or self._holds_array(base)
         if (
             superscript is not None
@@ -402,7 +402,11 @@ class Translator:
             if index is None:
                 raise unsupported("a computed subscript of a bracket", item.span, "use letters")
             indices.append(index)
-        outer, self.implicit = self.implicit, tuple(indices)
+        return self.entries_at(body, tuple(indices))
+
+    def entries_at(self, body: Node, indices: tuple[Index, ...]) -> Expression:
+        """An expression in whole arrays, at these indices."""
+        outer, self.implicit = self.implicit, indices
         try:
             return self.value(body)
         finally:

@@ -1,0 +1,53 @@
+r"""Norms of whole arrays: `\|x - y\|^2` is a sum over the entries."""
+
+from __future__ import annotations
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import unsupported
+from derivcheck.elaboration.names import label, parts
+from derivcheck.elaboration.naming import exponent
+from derivcheck.elaboration.side_reader import SideReader
+from derivcheck.expression import (
+    Expression,
+    Index,
+    apply,
+    fresh,
+    multiply,
+    power,
+    square_root,
+    total,
+)
+from derivcheck.syntax import Node
+
+_WRITE = "write the sum over the entries"
+
+
+def norm(
+    reader: SideReader, node: syntax.Group, order: Node | None, superscript: Node | None
+) -> Expression:
+    r"""The Euclidean norm (Frobenius for a matrix) or, with the subscript 1, that of absolute
+    values; of an expression in bare arrays, entry by entry."""
+    name = "2" if order is None else label(order)
+    rank = _rank(reader, node.body)
+    if name not in ("1", "2", "F") or not rank:
+        raise unsupported(f"{node.open} … {node.close}", node.span, _WRITE)
+    indices = tuple(
+        fresh(Index(letter, reader.page.sizes.placeholder(letter)))
+        for letter, _ in zip("ijkl", range(rank), strict=False)
+    )
+    value = reader.entries_at(node.body, indices)
+    if name == "1":
+        found = total(indices, apply("abs", value))
+        return found if superscript is None else power(found, exponent(reader, superscript))
+    square = total(indices, multiply(value, value))
+    if isinstance(superscript, syntax.Numeral) and superscript.text == "2":
+        return square
+    root = square_root(square)
+    return root if superscript is None else power(root, exponent(reader, superscript))
+
+
+def _rank(reader: SideReader, node: Node) -> int:
+    """The axes of the arrays without subscripts in it; none where entries stand beside them."""
+    if isinstance(node, syntax.Scripted) and node.subscript is not None:
+        raise unsupported("a norm of entries", node.span, _WRITE)
+    return max([reader.bare_rank(node), *(_rank(reader, part) for part in parts(node))])
