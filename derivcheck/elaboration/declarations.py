@@ -35,11 +35,12 @@ _SYMMETRIC = re.compile(r"\bsymmetric\b", re.IGNORECASE)
 OUTPUT = re.compile(r"\boutputs?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
 COTANGENT = re.compile(r"\bcotangents?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
 CONTINUES = re.compile(r"^\s*(?:,|and|,\s*and)?\s*$", re.IGNORECASE)
-HYPOTHESIS = re.compile(
+_WITH = (
     r"\b(?:with|where|such that|so that|satisfying|(?:assume|assuming|given|suppose)(?: that)?)"
-    r"(?:\s+(?:each|every|all|for))?[\s:,]*$",
-    re.IGNORECASE,
+    r"(?:\s+(?:each|every|all|for))?"
 )
+HYPOTHESIS = re.compile(rf"{_WITH}[\s:,]*$", re.IGNORECASE)
+_FURTHER = re.compile(rf"{_WITH}(?:\s*\$\s*(?:,\s*)?(?:and)?)+[\s:,]*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,13 @@ def _constant(node: Node) -> Fraction:
             return _constant(numerator) / _constant(denominator)
         case _:
             raise unsupported("this bound", node.span, "write a number")
+
+
+def leads_to_hypothesis(sentence: str, *, declares: bool, given: bool) -> bool:
+    """Whether a formula after these words is supposed: “with …” in a sentence that declares, or
+    “where $q = …$ and …” for a formula in what is given alone."""
+    direct = declares and HYPOTHESIS.search(sentence) is not None
+    return direct or (given and _FURTHER.search(sentence) is not None)
 
 
 def is_constant(node: Node) -> bool:

@@ -14,7 +14,7 @@ from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.open_losses import link_context
-from derivcheck.elaboration.scope import TensorMeaning
+from derivcheck.elaboration.scope import FunctionMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.elaboration.supposing import Condition
 from derivcheck.elaboration.terms import Translator, has_subscripts
@@ -159,11 +159,17 @@ class LinkReader:
         for definition in reading.context.definitions.values():
             known.add(definition.tensor)
             known.update(set(tensors(definition.body)) - self.page.only_claimed)
+        variables: set[str] = set()
+        for meaning in self.page.scope.meanings():
+            if isinstance(meaning, FunctionMeaning):
+                variables.add(meaning.variable.name)
+                known.update(set(tensors(meaning.body)) - self.page.only_claimed)
         used = (*tensors(reading.left), *tensors(reading.right))
         found = tuple(
             tensor
             for tensor in dict.fromkeys(used)
             if tensor not in known
+            and tensor.name not in variables
             and isinstance((k := self.page.scope.lookup(tensor.name)) and k.meaning, TensorMeaning)
         )
         self.page.only_claimed.update(found)

@@ -20,6 +20,7 @@ from derivcheck.elaboration.declarations import (
     OUTPUT,
     DeclarationReader,
     is_constant,
+    leads_to_hypothesis,
 )
 from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault, unsupported
@@ -32,6 +33,7 @@ from derivcheck.elaboration.restriction import (
     BOUNDS,
     bracketed,
     compares_sizes,
+    is_given,
     is_range,
     knowledge,
 )
@@ -362,10 +364,11 @@ class _Page:
     def _claim(self, statement: Statement, position: int, links: LinkReader, role: Role) -> None:
         left, right = statement.sides[position : position + 2]
         relation = statement.relations[position]
+        given = is_given(self.state, statement.sides)
         supposed = (
             self.supposing
             or role.lead == "supposed"
-            or (self.sentence_declares and HYPOTHESIS.search(self.sentence) is not None)
+            or leads_to_hypothesis(self.sentence, declares=self.sentence_declares, given=given)
         )
         if relation.sign in BOUNDS and not supposed:
             supposed = self._declares() and compares_sizes(self.state, statement)
@@ -380,7 +383,9 @@ class _Page:
             self._note(Kind.DECLARATION, statement, position)
             return
         before = self.state.scope.snapshot()
-        link = links.link(left, relation, right, _governing(role, statement, position))
+        link = links.link(
+            left, relation, right, role.conditions(position, len(statement.relations))
+        )
         if link.fault is not None:
             self.state.scope.restore(before)
         fault = link.fault
@@ -492,11 +497,3 @@ def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:
 def _tags(document: Document) -> tuple[str, ...]:
     tags = document.front_matter.get("tags")
     return tuple(map(str, cast("list[object]", tags))) if isinstance(tags, list) else ()
-
-
-def _governing(role: Role, statement: Statement, position: int) -> tuple[Condition, ...]:
-    """The conditions of the equality at this position of a chain: what stands behind the chain is
-    one of its last equality, and may be meant for those before it."""
-    if position == len(statement.relations) - 1:
-        return role.governed
-    return tuple(Condition(None) if c.last else c for c in role.governed)

@@ -103,7 +103,7 @@ def restricts(page: PageState, statement: Statement, words: str) -> bool:
         return any(map(integers.is_letter, sides))
     word = words.strip(" \t\n:,.*_(").lower()
     if word == "where":
-        return signs == {"="} and _is_given(page, sides) and not _definable(sides[0])
+        return signs == {"="} and is_given(page, sides) and not _definable(sides[0])
     if signs <= BOUNDS and word == "":
         return _is_bound(sides) and _known(page, sides) and _adjoins(page, statement)
     if signs <= BOUNDS:
@@ -204,7 +204,7 @@ def _is_settled(page: PageState, sides: tuple[Node, ...]) -> bool:
     return mentioned or (known is not None and known.defined)
 
 
-def _is_given(page: PageState, sides: tuple[Node, ...]) -> bool:
+def is_given(page: PageState, sides: tuple[Node, ...]) -> bool:
     """Whether an equation is about inputs alone: nothing in it is defined or differentiated."""
     for side in sides:
         for node in nodes(side):

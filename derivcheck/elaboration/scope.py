@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -112,6 +113,12 @@ class Scope:
         known = self.lookup(name)
         meaning = known.meaning if known else None
         return meaning.tensor if isinstance(meaning, TensorMeaning) else None
+
+    def meanings(self) -> Iterator[Meaning]:
+        """What every name means here."""
+        for name in self._known:
+            if (known := self.lookup(name)) is not None:
+                yield known.meaning
 
     def snapshot(self) -> dict[str, list[Known]]:
         return {name: list(entries) for name, entries in self._known.items()}

@@ -78,6 +78,13 @@ class Role:
     governed: tuple[Condition, ...] = ()
     lead: str = ""
 
+    def conditions(self, position: int, links: int) -> tuple[Condition, ...]:
+        """The conditions of the equality at this position of a chain of so many: what stands behind
+        the chain is one of its last equality, and may be meant for those before it."""
+        if position == links - 1:
+            return self.governed
+        return tuple(Condition(None) if c.last else c for c in self.governed)
+
 
 @dataclass(frozen=True)
 class Knowledge:
