@@ -50,7 +50,9 @@ def test_rows_of_earlier_calls_stay_on_the_page(tmp_path: Path) -> None:
     write_page(tmp_path, ("digits-mlp", "mlp_elu", "0.98", "8"))
     page = (tmp_path / "accuracy.md").read_text()
     assert "---|\n| digits-mlp | mlp_elu | 0.98 |\n| cifar-cnn | cnn | 0.5 |\n\n" in page
-    assert page.endswith("jax.grad, drawn over it.\n\n![cifar-cnn](accuracy-cifar-cnn.png)\n")
+    assert page.endswith(
+        "jax.grad, it is drawn over them.\n\n![cifar-cnn](accuracy-cifar-cnn.png)\n"
+    )
 
 
 def test_a_row_whose_file_is_missing_says_so(tmp_path: Path) -> None:

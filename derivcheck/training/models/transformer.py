@@ -103,7 +103,7 @@ MODELS = (
             steps=3000,
             batch=32,
             schedule=Schedule("cosine", warm_up=100, last=0.1),
-            evaluate=250,
+            evaluate=100,
             clip=1.0,
             windows=Windows(64, "random"),
             options={"blocks": 2, "heads": 4, "features": 128},
