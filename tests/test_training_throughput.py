@@ -12,13 +12,15 @@ import time
 import numpy as np
 import pytest
 import training_baselines
+import training_jax_baselines
 from training_models import data_of, shortened
 
 from derivcheck.training import MODELS, Plan, Run
 from derivcheck.training.arrays import precision
-from derivcheck.training.comparison import Comparison
+from derivcheck.training.comparison import throughput
 from derivcheck.training.data import Data
 from derivcheck.training.loop import initial_parameters
+from derivcheck.training.parity import scaled_differences
 from derivcheck.training.step import from_pullbacks
 
 BY_HAND = {
@@ -98,10 +100,43 @@ def test_numpy_steps_are_as_fast_as_steps_by_hand(case):
     assert ratio * spread >= NUMPY_RATIO
 
 
+LOSSES = {
+    "mlp_elu": training_jax_baselines.mlp,
+    "cnn": training_jax_baselines.cnn,
+    "lstm_palindromes": training_jax_baselines.lstm,
+    "transformer": training_jax_baselines.transformer,
+}
+
+
+def runs_of(name: str, dtype: str) -> tuple[Run, Run]:
+    """By the registry's pairs, and by autodiff of a loss written without it."""
+    model = MODELS[name]
+    data = sequences() if name == "lstm_palindromes" else data_of(name)
+    plan = Plan(model, data, "jax", dtype)
+    by_hand = training_jax_baselines.gradients_of(LOSSES[name], model.recipe.options)
+    return Run(plan), Run(plan, gradients=by_hand)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_by_hand_have_the_same_gradients(name):
+    """Otherwise timing them would say nothing."""
+    run, by_hand = runs_of(name, "float64")
+    with precision("jax", "float64"):
+        given = run.position.parameters, run.position.state, run.batches.at(0)
+        losses, found, state = from_pullbacks(run.plan.model, "jax")(*given)
+        expected_losses, expected, expected_state = by_hand.gradients(*given)
+    assert float(losses["loss"]) == pytest.approx(float(expected_losses["loss"]), rel=1e-12)
+    assert max(scaled_differences(found, expected).values()) < 1e-10
+    assert found.keys() == expected.keys()
+    assert state.keys() == expected_state.keys()
+    for each, value in expected_state.items():
+        np.testing.assert_allclose(state[each], value, rtol=1e-12)
+
+
 @pytest.mark.benchmark
-@pytest.mark.parametrize("name", ["mlp_elu", "cnn", "lstm_palindromes", "transformer"])
+@pytest.mark.parametrize("name", LOSSES)
 def test_jax_steps_are_as_fast_as_those_of_autodiff(name):
-    found = Comparison(Run(Plan(MODELS[name], data_of(name), "jax", "float32"))).throughput()
+    found = throughput(*runs_of(name, "float32"))
     print(
         f"\n{name}: {found.ours:.0f} steps/s, {found.ratio:.2f} times jax.value_and_grad; "
         f"A/A {found.spread:.2f}"

@@ -101,12 +101,17 @@ class Comparison:
             self.parameters[name] = max(value, self.parameters.get(name, 0.0))
 
     def throughput(self) -> Throughput:
-        """Whole steps of both, at equal positions; takes a few seconds."""
-        with precision("jax", self.run.plan.dtype):
-            ours, autodiff = _repeated(self.run), _repeated(self.autodiff)
-            times = [(autodiff(), ours(), autodiff()) for _ in range(REPEATS)]
-        first, middle, last = (median(each) for each in zip(*times, strict=True))
-        return Throughput(1 / middle, 2 / (first + last), max(first, last) / min(first, last))
+        """Of the run and of autodiff; takes a few seconds."""
+        return throughput(self.run, self.autodiff)
+
+
+def throughput(ours: Run, autodiff: Run) -> Throughput:
+    """Whole steps of both runs, each from where it stands, taken in turns."""
+    with precision("jax", ours.plan.dtype):
+        one, other = _repeated(ours), _repeated(autodiff)
+        times = [(other(), one(), other()) for _ in range(REPEATS)]
+    first, middle, last = (median(each) for each in zip(*times, strict=True))
+    return Throughput(1 / middle, 2 / (first + last), max(first, last) / min(first, last))
 
 
 def _plain(position: Position) -> Position:
