@@ -101,17 +101,27 @@ class Comparison:
             self.parameters[name] = max(value, self.parameters.get(name, 0.0))
 
     def throughput(self) -> Throughput:
-        """Of the run and of autodiff; takes a few seconds."""
-        return throughput(self.run, self.autodiff)
+        """Of the run and of autodiff, at equal positions; takes a few seconds."""
+        with precision("jax", self.run.plan.dtype):
+            return throughput(clock(self.run), clock(self.autodiff))
 
 
-def throughput(ours: Run, autodiff: Run) -> Throughput:
-    """Whole steps of both runs, each from where it stands, taken in turns."""
-    with precision("jax", ours.plan.dtype):
-        one, other = _repeated(ours), _repeated(autodiff)
-        times = [(other(), one(), other()) for _ in range(REPEATS)]
+Clock = Callable[[int], float]
+"""Takes so many steps; the seconds that one of them took."""
+
+
+def throughput(ours: Clock, autodiff: Clock) -> Throughput:
+    """Both in turns, after one step each to compile it."""
+    counts = [_enough(each) for each in (ours, autodiff)]
+    times = [(autodiff(counts[1]), ours(counts[0]), autodiff(counts[1])) for _ in range(REPEATS)]
     first, middle, last = (median(each) for each in zip(*times, strict=True))
     return Throughput(1 / middle, 2 / (first + last), max(first, last) / min(first, last))
+
+
+def _enough(steps: Clock) -> int:
+    """Steps that take long enough to be timed together."""
+    steps(1)
+    return max(1, round(SHORTEST / steps(1)))
 
 
 def _plain(position: Position) -> Position:
@@ -121,8 +131,8 @@ def _plain(position: Position) -> Position:
     return Position(numpy_of(position.parameters), {}, numpy_of(position.state))
 
 
-def _repeated(run: Run) -> Callable[[], float]:
-    """Seconds for one step of the run, from several at once; the run stays where it is."""
+def clock(run: Run) -> Clock:
+    """Of whole steps of the run, on one batch; the run stays where it is."""
     batch = run.batches.at(0)
 
     def seconds(count: int) -> float:
@@ -135,6 +145,4 @@ def _repeated(run: Run) -> Callable[[], float]:
             numpy.asarray(value)
         return (time.perf_counter() - begun) / count
 
-    seconds(1)  # compiles
-    count = max(1, round(SHORTEST / seconds(1)))
-    return lambda: seconds(count)
+    return seconds
