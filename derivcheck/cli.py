@@ -52,6 +52,12 @@ class Dtype(StrEnum):
     FLOAT32 = "float32"
 
 
+class TrainingDtype(StrEnum):
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class Backend(StrEnum):
     NUMPY = "numpy"
     JAX = "jax"
@@ -232,7 +238,9 @@ def train_command(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps of the whole run.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     device: Annotated[Device, typer.Option(help="Where JAX computes.")] = Device.CPU,
-    dtype: Annotated[Dtype, typer.Option(help="Precision of the run.")] = Dtype.FLOAT32,
+    dtype: Annotated[
+        TrainingDtype, typer.Option(help="Precision of the run; bfloat16 is for JAX alone.")
+    ] = TrainingDtype.FLOAT32,
     against: Annotated[
         Gradients | None, typer.Option(help="Take every step with these too, and compare.")
     ] = None,

@@ -9,7 +9,7 @@ from derivcheck.training import MODELS
 from derivcheck.training.arrays import precision
 from derivcheck.training.comparison import Comparison
 from derivcheck.training.parity import from_autodiff, scaled_differences
-from derivcheck.training.step import from_pullbacks
+from derivcheck.training.step import computed_in, from_pullbacks
 
 GRADIENTS = 1e-10
 PARAMETERS = 1e-8
@@ -80,6 +80,25 @@ def test_float32_stays_float32(name, backend):
     run.go()
     for part in (run.position.parameters, run.position.state):
         assert {str(np.asarray(each).dtype) for each in part.values()} <= {"float32"}
+
+
+@pytest.mark.parametrize("name", ["mlp_batchnorm", "cnn", "char_lstm", "transformer"])
+def test_bfloat16_computes_in_it_and_keeps_float32(name):
+    run = short_run(name, 2, "jax", "bfloat16")
+    model = run.plan.model
+    pairs = from_pullbacks(model, "jax")
+    with precision("jax", "bfloat16"):
+        given = run.position.parameters, run.position.state, run.batches.at(0)
+        _, wide, _ = jax.jit(pairs)(*given)
+        _, expected, _ = jax.jit(computed_in("bfloat16", from_autodiff(model)))(*given)
+        _, found, _ = jax.jit(computed_in("bfloat16", pairs))(*given)
+    assert {str(each.dtype) for each in found.values()} == {"float32"}
+    # Eight bits, and sums of many terms: as far from float32 as autodiff comes.
+    ours, theirs = (max(scaled_differences(each, wide).values()) for each in (found, expected))
+    assert 2.0**-12 < ours < max(2 * theirs, 2.0**-6)
+    run.go()
+    for part in (run.position.parameters, run.position.state, *run.position.moments.values()):
+        assert {str(each.dtype) for each in part.values()} <= {"float32"}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

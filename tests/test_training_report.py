@@ -89,6 +89,12 @@ def test_a_run_that_has_not_ended_is_not_overwritten(train, tmp_path):
     assert elsewhere.exit_code == 0
 
 
+def test_bfloat16_is_for_jax(train):
+    result = train("two_moons", "--backend", "numpy", "--dtype", "bfloat16")
+    assert result.exit_code == 2
+    assert "--dtype bfloat16 is for --backend jax" in result.stderr
+
+
 def test_a_run_that_has_ended_is_kept_under_another_name(train, tmp_path):
     folder = tmp_path / "checkpoints"
     for seed in (0, 0, 1, 2):  # the second is the first once more

@@ -84,6 +84,8 @@ def model_named(name: str) -> Model:
 def plan_of(request: Request) -> Plan:
     """Raises `Unusable`."""
     model = model_named(request.model)
+    if request.dtype == "bfloat16" and request.backend != "jax":
+        raise Unusable("--dtype bfloat16 is for --backend jax; NumPy does not compute in it")
     if request.steps is not None:
         model = replace(model, recipe=replace(model.recipe, steps=request.steps))
     try:

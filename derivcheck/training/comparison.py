@@ -13,7 +13,7 @@ import numpy
 from derivcheck.training.arrays import compiled, precision
 from derivcheck.training.loop import Run
 from derivcheck.training.parity import from_autodiff, scaled_differences
-from derivcheck.training.step import Position, from_pullbacks
+from derivcheck.training.step import Position, computed_in, from_pullbacks
 
 REPEATS = 20
 """Timings of each kind, interleaved, of which the median counts."""
@@ -56,10 +56,9 @@ class Comparison:
     def __post_init__(self) -> None:
         plan = replace(self.run.plan, backend="jax")
         self.autodiff = Run(plan, gradients=from_autodiff(plan.model))
-        self._theirs = compiled(from_autodiff(plan.model), "jax")
-        self._ours = compiled(
-            from_pullbacks(plan.model, self.run.plan.backend), self.run.plan.backend
-        )
+        backend = self.run.plan.backend
+        self._theirs = compiled(computed_in(plan.dtype, from_autodiff(plan.model)), "jax")
+        self._ours = compiled(computed_in(plan.dtype, from_pullbacks(plan.model, backend)), backend)
         self._compare_gradients()
 
     def __call__(self, run: Run) -> None:

@@ -24,7 +24,15 @@ from derivcheck.training.diagnosis import diagnosed
 from derivcheck.training.evaluation import Evaluation
 from derivcheck.training.initialisation import Initialiser
 from derivcheck.training.model import Batch, Model, Parameters, State
-from derivcheck.training.step import Gradients, Losses, Position, finite, from_pullbacks, make_step
+from derivcheck.training.step import (
+    Gradients,
+    Losses,
+    Position,
+    computed_in,
+    finite,
+    from_pullbacks,
+    make_step,
+)
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -107,6 +115,7 @@ class Run:
         self.batches = Batches(plan.model, plan.data, plan.seed, dtype)
         self.evaluation = Evaluation(plan.model, plan.backend, dtype, plan.seed)
         found = self.gradients or from_pullbacks(plan.model, plan.backend)
+        found = computed_in(plan.dtype, found)
         self._step = make_step(plan.model, plan.backend, found)
         with precision(plan.backend, plan.dtype):
             parameters = initial_parameters(plan)

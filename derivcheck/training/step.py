@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from derivcheck.training.arrays import Array, Backend, compiled, library
+from derivcheck.training.arrays import Array, Backend, Dtype, compiled, library
 from derivcheck.training.model import Batch, Model, Nodes, Outcome, Parameters, Recipe, State, Term
 from derivcheck.training.optimisers import Moments
 from derivcheck.training.passes import Pass
@@ -88,6 +88,35 @@ def from_pullbacks(model: Model, backend: Backend, watch: Watch | None = None) -
         return losses, found, {**state, **tape.kept}
 
     return gradients
+
+
+def computed_in(dtype: Dtype, gradients: Gradients) -> Gradients:
+    """The same in bfloat16 if that is asked for: parameters and batch are rounded on the way in,
+    and what comes out is as wide as what it belongs to. The state is not: it adds up over steps.
+
+    Only JAX computes in bfloat16.
+    """
+    if dtype != "bfloat16":
+        return gradients
+    xp: Any = library("jax")
+
+    def narrow(arrays: Batch) -> Batch:
+        return {
+            name: xp.asarray(value, xp.bfloat16) if value.dtype.kind == "f" else value
+            for name, value in arrays.items()
+        }
+
+    def rounded(
+        parameters: Parameters, state: State, batch: Batch
+    ) -> tuple[Losses, Parameters, State]:
+        losses, found, after = gradients(narrow(parameters), state, narrow(batch))
+        return (
+            {name: loss.astype("float32") for name, loss in losses.items()},
+            {name: value.astype(parameters[name].dtype) for name, value in found.items()},
+            {name: value.astype(state[name].dtype) for name, value in after.items()},
+        )
+
+    return rounded
 
 
 def norm(gradients: Parameters, backend: Backend) -> Array:

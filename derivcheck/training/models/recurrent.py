@@ -123,7 +123,8 @@ def _every(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe, *, cell
     count, units = weights.shape
     examples, length = batch["x"].shape
     series = _series(apply, batch["x"], count, weights.value.dtype)
-    start = tuple(_carried(apply, batch, n, (examples, units)) for n in range(cell.carried))
+    dtype = weights.value.dtype
+    start = tuple(_carried(apply, batch, n, (examples, units), dtype) for n in range(cell.carried))
     last, shown = cell.along(apply, series, start, _thinned(apply, parameters, batch, recipe))
     for n, node in enumerate(last):
         apply.keep(f"carried{n}", node.value)
@@ -151,11 +152,11 @@ def _thinned(apply: Pass, parameters: Nodes, batch: Nodes, recipe: Recipe) -> No
 _RECURRENT = "cell.U"
 
 
-def _carried(apply: Pass, batch: Nodes, place: int, shape: tuple[int, int]) -> Node:
-    before = apply.state[f"carried{place}"]
+def _carried(apply: Pass, batch: Nodes, place: int, shape: tuple[int, int], dtype: object) -> Node:
     if not apply.training:
-        return apply.zeros(shape, before.dtype)
-    return apply.leaf(before * (1 - batch["fresh"].value))
+        return apply.zeros(shape, dtype)
+    before = apply.state[f"carried{place}"] * (1 - batch["fresh"].value)
+    return apply.leaf(apply.xp.asarray(before, dtype))
 
 
 def _mask(rng: numpy.random.Generator, batch: Batch, recipe: Recipe) -> Batch:
