@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pytest
 from training_models import interrupting_after, short_run, shortened
@@ -103,6 +104,23 @@ def test_a_run_that_has_ended_is_kept_under_another_name(train, tmp_path):
     assert "an earlier run is kept as checkpoints/two_moons-2.npz" in result.stderr
     seeds = {path.name: checkpoint.load(path).identity["seed"] for path in folder.iterdir()}
     assert seeds == {"two_moons-1.npz": 0, "two_moons-2.npz": 1, "two_moons.npz": 2}
+
+
+def test_an_interrupted_run_says_how_to_go_on(train, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "both", lambda *_: interrupting_after(3))
+        result = train(
+            "two_moons", "--backend", "numpy", "--steps", 8, "--checkpoint", "my run.npz"
+        )
+    assert result.exit_code == 130
+    words = re.fullmatch(
+        r"interrupted at step 3; go on with: derivcheck train (.*)\n", result.stdout
+    )
+    assert words
+    again = train(*shlex.split(words[1]))
+    assert again.exit_code == 0
+    assert "resumed at step 3 from my run.npz" in again.stderr
+    assert "two_moons on moons  8 steps" in again.stdout
 
 
 def test_a_file_that_is_no_checkpoint_is_not_overwritten(train, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,7 +53,7 @@ class Request:
         """What to type to run it once more."""
         options = {
             "--backend": self.backend,
-            "--data": self.data,
+            "--data": self.data and shlex.quote(self.data),
             "--steps": self.steps,
             "--seed": self.seed,
             "--dtype": self.dtype,
@@ -61,6 +62,11 @@ class Request:
         flags = {"--drop-incomplete": self.drop_incomplete, "--against autodiff": self.against}
         given += [name for name, is_set in flags.items() if is_set]
         return " ".join(["derivcheck train", self.model, *given])
+
+    def resuming(self) -> str:
+        """What to type to go on where it stopped."""
+        given = [f"--checkpoint {shlex.quote(str(self.checkpoint))}"] if self.checkpoint else []
+        return " ".join([self.command(), *given, "--resume"])
 
 
 def listing() -> str:
@@ -126,7 +132,8 @@ def train(request: Request, out: Console, log: Console) -> int:
         return DIVERGED
     except KeyboardInterrupt:
         out.print(
-            Text(f"interrupted at step {run.step}; --resume goes on from {path}"), soft_wrap=True
+            Text(f"interrupted at step {run.step}; go on with: {request.resuming()}"),
+            soft_wrap=True,
         )
         return INTERRUPTED
     except OSError as error:
