@@ -7,12 +7,15 @@ differences of the operand with one entry moved, definitions are evaluated entry
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import product
 
 import numpy
 from mpmath import mp, mpf
+from numpy.typing import NDArray
 
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
@@ -42,7 +45,10 @@ from derivcheck.expression import (
 )
 from derivcheck.witnesses.trial import (
     NO_EXTENTS,
+    REACH,
+    Point,
     complete_extents,
+    contains,
     inputs_of,
     parameters_needed,
     sample,
@@ -59,13 +65,19 @@ NOTHING = mpf(10) ** -40
 """What cancellation may leave of 0; nobody takes a logarithm or a reciprocal of it."""
 
 SIZES = 4
-BENT_SIZES = 24
+BENT_SIZES = 48
 """Of a reading with kinks, whose sides may differ between two of them only."""
 TRIES = 5
 """For each of these, where at most both sides are 0 or one has no value."""
+THRESHOLD = 1000
 CHOICES = 7
 """Values of the free indices for one size at which a side is not 0, or both are at `SPARSE`."""
 SPARSE = 120
+NUDGE = Fraction(1, 2**27)
+NUDGES = range(1, 129)
+"""Where sides have kinks, values that are equal at first are moved apart, each up by its own number
+of nudges: the kinks of a wrong side lie near those of the right one. The steps of the central
+differences are smaller still."""
 BENDING = frozenset({"abs", "max", "min", "relu", "sign"})
 
 
@@ -79,7 +91,8 @@ def differs(
     *,
     definitions: Mapping[Parameter, Expression] = NO_EXTENTS,
 ) -> bool | None:
-    """Whether the sides differ at some of the points tried; None if none had both sides defined."""
+    """Whether the sides differ at some of the points tried; None if at none of them both sides were
+    defined and one of them was not 0."""
     generator = numpy.random.default_rng([seed, 1729])
     context = reading.context
     sides = (reading.left, reading.right)
@@ -87,13 +100,22 @@ def differs(
     parameters = parameters_needed(
         sides, context, definitions, [index.extent for index in reading.indices]
     )
-    compared = telling = 0
-    wanted = BENT_SIZES if _bends(sides, context) else SIZES
+    telling = 0
+    bent = _bends(sides, context)
+    wanted = BENT_SIZES if bent else SIZES
+    far = _far(sides, context)
+    tried = 0
     with mp.workdps(DIGITS):
         for extents in _sizes(parameters, context, definitions, generator, TRIES * wanted):
             if telling == wanted:
                 break
-            point = sample(inputs, extents, context, generator)
+            tried += 1
+            if bent and tried % 2:
+                point = sample(inputs, extents, context, generator, grid=1, reach=1)
+                point = point and _nudged(point, context, generator)
+            else:
+                reach = far if tried % 4 == 2 else REACH
+                point = sample(inputs, extents, context, generator, reach=reach)
             if point is None:
                 continue
             present = 0
@@ -111,7 +133,6 @@ def differs(
                     right = world.value(reading.right, indices)
                 except (Undefined, ZeroDivisionError, OverflowError, ValueError):
                     continue
-                compared += 1
                 scale = max(abs(left), abs(right), mpf(10) ** -12)
                 if abs(left - right) > DISTINCT * scale:
                     return True
@@ -120,19 +141,53 @@ def differs(
                     break
             # Where a window meets nothing both sides are 0, and another size has to tell.
             telling += present > 0
-    return False if compared else None
+    return False if telling else None
+
+
+def _far(sides: Iterable[Expression], context: Context) -> int:
+    """Twice the largest constant: values on both sides of each threshold. Larger ones are no
+    thresholds but numerators."""
+    constants = [
+        abs(node.value)
+        for expression in _everything(sides, context)
+        for node in walk(expression)
+        if isinstance(node, Rational) and abs(node.value) <= THRESHOLD
+    ]
+    return max(REACH, 2 * math.ceil(max(constants, default=Fraction(0))))
+
+
+def _nudged(point: Point, context: Context, generator: numpy.random.Generator) -> Point:
+    """The point with its real entries moved a little, where no hypothesis ties them."""
+    tied = {t for h in context.hypotheses for side in (h.left, h.right) for t in tensors(side)}
+    steps = iter([NUDGES[int(n)] for n in generator.permutation(len(NUDGES))])
+    moved: dict[Tensor, NDArray[numpy.object_]] = {}
+    for tensor, array in point.exact.items():
+        domain = tensor.domain
+        if tensor in tied or domain.values or domain.integer or tensor.symmetric:
+            continue
+        changed = array.copy()
+        for place in numpy.ndindex(array.shape):
+            nudged = array[place] + next(steps, 0) * NUDGE
+            changed[place] = nudged if contains(domain, nudged) else array[place]
+        moved[tensor] = changed
+    return Point.of(point.extents, {**point.exact, **moved})
 
 
 def _bends(sides: Iterable[Expression], context: Context) -> bool:
     """Whether a side, or a definition behind it, has a kink."""
-    behind = {t for side in sides for used in tensors(side) for t in context.foundations(used)}
-    bodies = [context.definitions[t].body for t in behind if t in context.definitions]
     return any(
         isinstance(node, Positive | Maximum)
         or (isinstance(node, Apply) and node.function.name in BENDING)
-        for expression in (*sides, *bodies)
+        for expression in _everything(sides, context)
         for node in walk(expression)
     )
+
+
+def _everything(sides: Iterable[Expression], context: Context) -> list[Expression]:
+    """The sides, and the definitions behind them."""
+    sides = tuple(sides)
+    behind = {t for side in sides for used in tensors(side) for t in context.foundations(used)}
+    return [*sides, *(d.body for t, d in context.definitions.items() if t in behind)]
 
 
 def _sizes(
@@ -325,6 +380,9 @@ def _apply(function: Function, arguments: list[mpf]) -> mpf:
             return mpf(mp.sign(x))
         case "arctan", [x]:
             return mp.atan(x)
+        case "floor", [x]:
+            # What rounding takes off a whole number is no reason to go down by one.
+            return mp.floor(x + NOTHING)
         case "max", [x, y]:
             return max(x, y)
         case "min", [x, y]:

@@ -12,6 +12,7 @@ import numpy
 
 from derivcheck.derivation import Link, Reading
 from derivcheck.expression import Domain, Expression, Parameter, Tensor
+from derivcheck.refutation.edges import beside_kinks
 from derivcheck.refutation.natural import (
     FRACTION,
     NONNEGATIVE,
@@ -32,6 +33,7 @@ DEFAULT_BUDGET = 200_000
 """Sum terms and tensor entries that one search may visit: some seconds where a claim is true."""
 
 _SHRINKING = 100_000
+_BESIDE_KINKS = 50_000
 _NATURAL = 100_000
 _UNKNOWN_REDRAWN = 4
 
@@ -85,6 +87,9 @@ def refute(
             inside = Budget(max(budget // 4, 1))
             domains = dict.fromkeys(unrestricted(contest), FRACTION)
             found = separation(contest, [seed, 5], inside, domains) if domains else None
+        if found is None:
+            domains = NO_DOMAINS
+            found = beside_kinks(contest, seed, Budget(_BESIDE_KINKS), domains)
         if found is None:
             return None
         if loose:

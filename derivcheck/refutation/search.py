@@ -85,6 +85,7 @@ class Contest:
         difference: Expression | None = None,
     ) -> None:
         self.relation = link.relation
+        self.reach = far_reach((reading.left, reading.right), reading.context)
         self.costly: list[Mapping[Parameter, int]] = []
         self.seed = seed
         self.difference = difference or subtract(reading.left, reading.right)
@@ -223,7 +224,6 @@ def separation(
 ) -> Separation | None:
     """The first point found at which the relation is settled, or None."""
     generator = numpy.random.default_rng(seed)
-    reach = far_reach((contest.reading.left, contest.reading.right), contest.reading.context)
     for number, site in enumerate(contest.sites(generator)):
         if budget.spent:
             return None
@@ -231,7 +231,7 @@ def separation(
             continue
         # Every other point has small integers: they reach special cases such as 0 and 1.
         grid = REFUTATION_GRID if number % 2 == 0 else 1
-        far = reach if number % 3 == 2 else REACH
+        far = contest.reach if number % 3 == 2 else REACH
         point = _sampled(contest, site.extents, generator, grid, domains, far)
         if point is None:
             continue

@@ -43,6 +43,7 @@ from derivcheck.witnesses.extents import (
 )
 
 _MOST_TERMS = 24
+_DEEPEST = 60
 _ATTEMPTS = 6
 _MOVES = 80
 _NOISE = 0.15
@@ -75,23 +76,25 @@ def terms(expression: Expression) -> tuple[Term, ...]:
     return tuple(found)
 
 
-def _terms(expression: Expression) -> list[Term]:
+def _terms(expression: Expression, depth: int = 0) -> list[Term]:
+    if depth > _DEEPEST:
+        return [()]
     match expression:
         case Delta(left, right):
             return [(Condition(left - right, True),)]
         case Guard(value):
             return [(Condition(value, False),)]
         case Add(parts):
-            return [term for part in parts for term in _terms(part)][:_MOST_TERMS]
+            return [term for part in parts for term in _terms(part, depth + 1)][:_MOST_TERMS]
         case Multiply(factors):
             found: list[Term] = [()]
             for factor in factors:
-                found = [a + b for a in found for b in _terms(factor)][:_MOST_TERMS]
+                found = [a + b for a in found for b in _terms(factor, depth + 1)][:_MOST_TERMS]
             return found
         case Sum(_, body) | Product(_, body):
-            return _terms(body)
+            return _terms(body, depth + 1)
         case Power(base, Rational(exponent)) if exponent > 0:
-            return _terms(base)
+            return _terms(base, depth + 1)
         case Entry(tensor, subscripts):
             inside: list[Term] = [()]
             for subscript, extent in zip(subscripts, tensor.extents, strict=True):

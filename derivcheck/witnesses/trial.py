@@ -23,15 +23,16 @@ from derivcheck.expression import (
     Expression,
     Hypothesis,
     Index,
+    Multiply,
     Parameter,
     Power,
     Rational,
     Sum,
     Tensor,
+    children,
     free_indices,
     rational,
     tensors,
-    walk,
 )
 from derivcheck.witnesses.domain_sampling import (
     GENERIC_GRID,
@@ -175,13 +176,36 @@ def far_reach(expressions: Iterable[Expression], context: Context) -> int:
     expressions = tuple(expressions)
     reached, _ = _reached(expressions, Context(context.definitions))
     bodies = [context.definitions[t].body for t in reached if t in context.definitions]
-    constants = (
-        abs(node.value)
-        for expression in (*expressions, *bodies)
-        for node in walk(expression)
-        if isinstance(node, Rational)
-    )
+    constants = [abs(c) for whole in (*expressions, *bodies) for c in _constants(whole)]
     return max(REACH, min(2 * ceil(max(constants, default=Fraction(0))), _FARTHEST))
+
+
+def _constants(expression: Expression) -> Iterator[Fraction]:
+    """The constants that are added, compared or multiplied, quotients of numbers as what they are;
+    no exponents."""
+    waiting = [expression]
+    while waiting:
+        match waiting.pop():
+            case Rational(value):
+                yield value
+            case Multiply(factors):
+                yield prod((q for factor in factors for q in _quotient(factor)), start=Fraction(1))
+                waiting.extend(factor for factor in factors if not _quotient(factor))
+            case Power(base, _):
+                waiting.append(base)
+            case other:
+                waiting.extend(children(other))
+
+
+def _quotient(factor: Expression) -> tuple[Fraction, ...]:
+    """The value of a number or of a number's reciprocal."""
+    match factor:
+        case Rational(value):
+            return (value,)
+        case Power(Rational(value), Rational(exponent)) if exponent == -1 and value:
+            return (1 / value,)
+        case _:
+            return ()
 
 
 def sample(
