@@ -189,9 +189,15 @@ def test_no_size_makes_xla_abort() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_groups_are_one_convolution() -> None:
+@pytest.mark.parametrize(
+    ("device", "groups", "convolutions"), [("gpu", 3, 3), ("cpu", 3, 9), ("cpu", 33, 3)]
+)
+def test_groups_are_one_convolution_or_a_few(
+    device: str, groups: int, convolutions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: device)
     functions = generated(load("conv2d_depthwise").program, "jax")
-    X, K, b = (jnp.ones(shape) for shape in ((2, 3, 5, 6), (3, 2, 2), (3,)))
+    X, K, b = (jnp.ones(shape) for shape in ((2, groups, 5, 6), (groups, 2, 2), (groups,)))
     statics = {"u": 1, "p": 0, "d": 1}
 
     def both(X: Any, K: Any, b: Any) -> object:
@@ -199,4 +205,6 @@ def test_groups_are_one_convolution() -> None:
         return functions.pullback(residuals, (Y,), **statics)
 
     text = str(jax.make_jaxpr(both)(X, K, b))
-    assert text.count("conv_general_dilated[") == text.count("feature_group_count=3") == 3
+    of_each = groups if convolutions == 3 else 1
+    assert text.count("conv_general_dilated[") == convolutions
+    assert text.count(f"feature_group_count={of_each}") == convolutions

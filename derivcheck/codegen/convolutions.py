@@ -20,6 +20,8 @@ _SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
 
 Role: TypeAlias = Index | None
 """The letter of an axis; None where the page has no such axis."""
+Roles: TypeAlias = tuple[tuple[Role, ...], tuple[Role, ...]]
+"""The axes of an operand before its groups, and behind them as far as its places."""
 
 
 class Operands(Protocol):
@@ -138,65 +140,32 @@ def _only(letters: Iterable[Index]) -> tuple[Role] | None:
 
 def _forward(found: Convolution, printer: Operands) -> Code | None:
     windows = found.windows
-    if printer.backend == "numpy":
-        return _called(
-            "convolution",
-            (
-                (found.examples, *found.groups, found.features, *found.slid),
-                (*found.groups, found.outputs, found.features, *found.summed),
-                (found.examples, *found.groups, found.outputs, *found.kept),
-            ),
-            found,
-            printer,
-            counts=[w.position.extent for w in windows],
-            strides=[w.stride for w in windows],
-            paddings=[w.padding for w in windows],
-            dilations=[w.dilation for w in windows],
-        )
-    return _general(found, printer, [w.stride for w in windows], [w.dilation for w in windows])
+    if printer.backend == "jax":
+        return _general(found, printer, [w.stride for w in windows], [w.dilation for w in windows])
+    examples, features, outputs = found.examples, found.features, found.outputs
+    roles = (((examples,), (features,)), ((), (outputs, features)), ((examples,), (outputs,)))
+    counts = [w.position.extent for w in windows]
+    return _called("convolution", _geometry(found, printer, counts=counts), roles, found, printer)
 
 
 def _by_kernel(found: Convolution, printer: Operands) -> Code | None:
     windows = found.windows
-    if printer.backend == "numpy":
-        return _called(
-            "kernel_cotangent",
-            (
-                (found.features, *found.groups, found.examples, *found.slid),
-                (found.features, *found.groups, found.outputs, *found.summed),
-                (*found.groups, found.outputs, found.examples, *found.kept),
-            ),
-            found,
-            printer,
-            windows=[w.offset.extent for w in windows],
-            strides=[w.stride for w in windows],
-            paddings=[w.padding for w in windows],
-            dilations=[w.dilation for w in windows],
-        )
-    return _general(found, printer, [w.dilation for w in windows], [w.stride for w in windows])
+    if printer.backend == "jax":
+        return _general(found, printer, [w.dilation for w in windows], [w.stride for w in windows])
+    # What is summed here are the examples of the convolution of which this is an adjoint.
+    examples, features, outputs = found.features, found.examples, found.outputs
+    roles = (((examples,), (features,)), ((examples,), (outputs,)), ((), (outputs, features)))
+    offsets = _geometry(found, printer, windows=[w.offset.extent for w in windows])
+    return _called("kernel_cotangent", offsets, roles, found, printer)
 
 
 def _transposed(found: Convolution, printer: Operands) -> Code | None:
-    windows = found.windows
-    geometry = {
-        "sizes": [w.axis.extent for w in windows],
-        "strides": [w.stride for w in windows],
-        "paddings": [w.padding for w in windows],
-        "dilations": [w.dilation for w in windows],
-    }
-    if printer.backend == "numpy":
-        return _called(
-            "transposed_convolution",
-            (
-                (found.examples, *found.groups, found.features, *found.slid),
-                (*found.groups, found.features, found.outputs, *found.summed),
-                (found.examples, *found.groups, found.outputs, *found.kept),
-            ),
-            found,
-            printer,
-            **geometry,
-        )
-    return _in_jax("transposed_convolution", _geometry(printer, **geometry), found, printer)
+    sizes = _geometry(found, printer, sizes=[w.axis.extent for w in found.windows])
+    if printer.backend == "jax":
+        return _in_jax("transposed_convolution", sizes, found, printer)
+    examples, features, outputs = found.examples, found.features, found.outputs
+    roles = (((examples,), (features,)), ((), (features, outputs)), ((examples,), (outputs,)))
+    return _called("transposed_convolution", sizes, roles, found, printer)
 
 
 def _general(
@@ -224,17 +193,22 @@ def _general(
 
 def _called(
     name: str,
-    orders: tuple[Sequence[Role], Sequence[Role], Sequence[Role]],
+    geometry: Sequence[str],
+    roles: tuple[Roles, Roles, Roles],
     found: Convolution,
     printer: Operands,
-    **geometry: Sequence[Affine],
 ) -> Code:
-    of_image, of_kernel, of_result = orders
+    of_image, of_kernel, of_result = (
+        (*before, *found.groups, *behind, *letters)
+        for (before, behind), letters in zip(
+            roles, (found.slid, found.summed, found.kept), strict=True
+        )
+    )
     code = call(
         name,
         _inserted(found.image, of_image, printer),
         _inserted(found.kernel, of_kernel, printer),
-        *_geometry(printer, **geometry),
+        *geometry,
     )
     if None in of_result:
         code = code.followed(_places(of_result, "0"))
@@ -256,7 +230,14 @@ def _places(order: Sequence[Role], missing: str) -> str:
     return f"[{', '.join(missing if i is None else ':' for i in order[: last + 1])}]"
 
 
-def _geometry(printer: Operands, **geometry: Sequence[Affine]) -> list[str]:
+def _geometry(found: Convolution, printer: Operands, **sizes: Sequence[Affine]) -> list[str]:
+    """Keywords: the size that the result has along each window, and how the windows lie."""
+    windows = found.windows
+    geometry = sizes | {
+        "strides": [w.stride for w in windows],
+        "paddings": [w.padding for w in windows],
+        "dilations": [w.dilation for w in windows],
+    }
     return [
         f"{name}={_sizes(printer, values)}"
         for name, values in geometry.items()

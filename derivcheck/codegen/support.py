@@ -225,9 +225,13 @@ def transposed_convolution(y, kernel, sizes, strides, paddings, dilations=None, 
 def grouped(operation, *operands, in_axes, out_axes, **options):
     """The operation at each place along one axis of the operands and of the result.
 
-    JAX makes one convolution with `feature_group_count` of it.
+    JAX makes one convolution with `feature_group_count` of it. XLA for CPUs is several times as
+    fast with a convolution for each of a few groups.
     """
-    return jax.vmap(partial(operation, **options), in_axes, out_axes)(*operands)
+    if jax.default_backend() != "cpu" or operands[0].shape[in_axes[0]] > 32:
+        return jax.vmap(partial(operation, **options), in_axes, out_axes)(*operands)
+    groups = zip(*(jnp.unstack(x, axis=axis) for x, axis in zip(operands, in_axes)))
+    return jnp.stack([operation(*group, **options) for group in groups], axis=out_axes)
 ''',
     "unfold": '''
 def unfold(x, axes, counts, windows, strides, paddings, dilations=None, fill=0):
