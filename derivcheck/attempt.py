@@ -30,6 +30,7 @@ from derivcheck.normal_form.atoms import (
 )
 from derivcheck.normal_form.digits import Digits, digits_of
 from derivcheck.normal_form.facts import Inequality, inequality
+from derivcheck.normal_form.session import Working
 
 _PLACES = 2
 """At how many places a recurrence is unfolded, entries all over the axis counting for as many."""
@@ -181,7 +182,8 @@ class Attempt:
         """Of the entries that recur with this one those on which no other one in the form rests,
         as an axis and a place on it: they are unfolded alone, until they meet the others.
 
-        None for all entries, where the form has some that are not so many steps apart.
+        None for all entries, where the form has some that are not so many steps apart, or stand
+        under a sum, whose index has no place.
         """
         definitions = self.reading.context.definitions
         members = circle(definitions, tensor)
@@ -199,7 +201,8 @@ class Attempt:
         )
         for above, place in found:
             others = [(t, (place - there).constant) for t, there in found]
-            if any(steps is None for _, steps in others):
+            summed = any(isinstance(index, Working) for index in place.indices())
+            if summed or any(steps is None for _, steps in others):
                 return tensor, None
             if not any(
                 (other, steps) != (above, 0) and known.rests(other, above, steps or 0)

@@ -132,16 +132,40 @@ def _established(context: Context, off_kinks: bool) -> Established:
         claim = _claim(conjecture, extended)
         if claim is not None:
             waiting.setdefault(claim.tensor, []).append(claim)
+    known = extended
     lemmas: dict[Tensor, Lemma] = {}
+    for together in _strata(waiting, extended):
+        claims, found = _established_together(
+            {tensor: waiting[tensor] for tensor in together}, known, off_kinks
+        )
+        known = _supposing(claims, known)
+        lemmas |= found
+    return Established(known, extended, lemmas)
+
+
+def _strata(wanted: Iterable[Tensor], context: Context) -> list[list[Tensor]]:
+    """The tensors in the order in which they rest on each other, those of a circle together, and
+    the adjoints last of all: what is established of one is known where the next ones are."""
+    adjoints = set(context.adjoints.values())
+    below = {t: context.foundations(t) for t in wanted if t not in adjoints}
+    found: dict[frozenset[Tensor], list[Tensor]] = {}
+    for tensor in sorted(below, key=lambda tensor: len(below[tensor])):
+        found.setdefault(below[tensor], []).append(tensor)
+    return [*found.values(), [tensor for tensor in wanted if tensor in adjoints]]
+
+
+def _established_together(
+    waiting: dict[Tensor, list[_Claim]], context: Context, off_kinks: bool
+) -> tuple[list[_Claim], dict[Tensor, Lemma]]:
+    """The first claim about each tensor, until it fails and the next one is tried."""
     while True:
-        # The first claim about each tensor, until it fails and the next one is tried.
         claims = [claims[0] for claims in waiting.values()]
-        lemmas = _lemmas(claims, extended, off_kinks)
+        lemmas = _lemmas(claims, context, off_kinks)
         if len(lemmas) == len(claims):
-            return Established(_supposing(claims, extended), extended, lemmas)
+            return claims, lemmas
         failed = [claim.tensor for claim in claims if claim.tensor not in lemmas]
         # No tensor of the page rests on an adjoint, but a false claim about one takes others along.
-        adjoints = set(extended.adjoints.values())
+        adjoints = set(context.adjoints.values())
         for tensor in [t for t in failed if t not in adjoints] or failed:
             waiting[tensor].pop(0)
         waiting = {tensor: left for tensor, left in waiting.items() if left}

@@ -43,6 +43,16 @@ class Letters:
             for part in nodes(script)
             if isinstance(part, syntax.Symbol) and not part.word
         }
+        # The t of Σ_{i=1}^t that stands on no axis here is a letter if the page writes its range.
+        self._bounding = {
+            part.name
+            for side in self._sides
+            for node in nodes(side)
+            if isinstance(node, syntax.BigOperator)
+            for bound in (node.lower, node.upper)
+            for part in (nodes(bound) if bound is not None else ())
+            if isinstance(part, syntax.Symbol) and part.name in page.written
+        } - self._written
         self._variable = 0
         self._used_free: dict[str, None] = {}
         self._used_bound: dict[str, None] = {}
@@ -60,7 +70,7 @@ class Letters:
         if self._bound.get(name):
             return True
         return (
-            name in self._written
+            (name in self._written or name in self._bounding)
             and self._page.scope.lookup(name) is None
             and not self._page.is_size(name)
         )
@@ -78,7 +88,7 @@ class Letters:
             self._used_free.setdefault(name)
         index = self._free.get(name)
         if index is None:
-            written = self._page.letter_range(name, _NOWHERE)
+            written = self._page.letter_range(name, _NOWHERE, alone=name in self._bounding)
             extent = self._page.run(name) if written is None else written[0]
             index = Index(name, extent)
             self._free[name] = index
@@ -87,6 +97,8 @@ class Letters:
     def lower(self, name: str) -> int | None:
         """The value from which a free letter with a written range starts."""
         written = self._page.ranges.get(name)
+        if written is None and name in self._bounding:
+            written = self._page.written.get(name)
         return written.lower if written is not None else None
 
     def find(self, name: str) -> tuple[Index, int | None]:

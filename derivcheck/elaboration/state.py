@@ -97,6 +97,8 @@ class PageState:
     counting: Counting = field(default_factory=Counting)
     ranges: dict[str, Range] = field(default_factory=dict[str, Range])
     """The written ranges of the letters with which recurrences step."""
+    written: dict[str, Range] = field(default_factory=dict[str, Range])
+    """Those of all letters."""
     counts: dict[Span, Count] = field(default_factory=dict[Span, Count])
     """How many terms a sum without bounds has, where it is a mean that says so."""
     symmetric: set[str] = field(default_factory=set[str])
@@ -185,6 +187,7 @@ class PageState:
         """The letters of recurrences have written ranges, from which the axes that they stand on
         are counted."""
         ranges = written_ranges(statements, self.source)
+        self.written = {letter: found for letter, found in ranges.items() if found is not None}
         self.recurrences = stated_recurrences(statements, ranges)
         for name, recurrence in self.recurrences.items():
             written = ranges.get(recurrence.letter)
@@ -202,9 +205,12 @@ class PageState:
                                 lower = self.ranges[item.name].lower
                                 self.counting.stands(name or "", place, lower)
 
-    def letter_range(self, letter: str, span: Span) -> tuple[Affine, int] | None:
-        """The extent and the first value of a letter whose range the page writes."""
-        written = self.ranges.get(letter)
+    def letter_range(
+        self, letter: str, span: Span, *, alone: bool = False
+    ) -> tuple[Affine, int] | None:
+        """The extent and the first value of a letter with which a recurrence steps, or that stands
+        `alone`, on no axis that would tell."""
+        written = self.ranges.get(letter) or (self.written.get(letter) if alone else None)
         if written is None:
             return None
         extent = self.place(written.upper, span) - written.lower + 1

@@ -18,6 +18,7 @@ from derivcheck.normal_form.atoms import (
     NonNegative,
     NormalForm,
     Number,
+    Repeated,
     Summation,
     Variable,
     affine_text,
@@ -25,10 +26,10 @@ from derivcheck.normal_form.atoms import (
     variables,
 )
 from derivcheck.normal_form.functions import Functions
-from derivcheck.normal_form.integers import lowest_terms
+from derivcheck.normal_form.integers import largest, lowest_terms
 from derivcheck.normal_form.linear import added, constant, scaled, subtracted
 
-_CLOSE = 2
+CLOSE = 2
 """A sum is cut off where it reaches no further than this past, or short of, a place of its own."""
 
 
@@ -61,6 +62,11 @@ class Ranges(Functions):
         """
         for index in indices:
             place = self.place(index, indices, factors)
+            shorter = self._shorter(index, factors) if place is None else None
+            if shorter is not None:
+                moved = self.fresh(index, shorter)
+                body = self.transform(NormalForm({factors: 1}), {index: Affine.of(moved)})
+                return tuple(moved if i is index else i for i in indices), body
             if place is None or (place.rest, place.extent, place.sign) == (
                 Affine(),
                 index.extent,
@@ -79,17 +85,27 @@ class Ranges(Functions):
             return tuple(moved if i is index else i for i in indices), body
         return None
 
+    def _shorter(self, index: Index, factors: Monomial) -> Affine | None:
+        """How far a guard lets the index go, if that is less than its own range."""
+        for atom, exponent in factors:
+            if isinstance(atom, NonNegative) and exponent > 0:
+                bound = largest(atom.value + index + 1)
+                slope = atom.value.coefficient(index).constant
+                if slope == -1 and bound is not None and self.nonnegative(index.extent - bound - 1):
+                    return bound
+        return None
+
     def place(self, index: Index, indices: tuple[Index, ...], factors: Monomial) -> Place | None:
         """The subscript that is to be the index, if there is one."""
         found: dict[Place, None] = {}
         for atom, exponent in factors:
             for variable in variables(atom):
                 direct = variable is atom and exponent > 0
-                for place in _places(variable, index, direct):
+                for place in places(variable, index, direct):
                     others = frozenset(place.rest.indices())
                     inside = direct or (
-                        self.nonnegative(_subscript(place, index))
-                        and self.nonnegative(place.extent - _subscript(place, index) - 1)
+                        self.nonnegative(subscript_of(place, index))
+                        and self.nonnegative(place.extent - subscript_of(place, index) - 1)
                     )
                     if inside and others <= atom.free and others.isdisjoint(indices):
                         found[place] = None
@@ -142,7 +158,7 @@ class Ranges(Functions):
             return self.guard(value)
         if slope == 1:
             return subtracted(constant(1), self.bounding(-value - 1, indices))
-        if not 0 < abs(reach) <= _CLOSE:
+        if not 0 < abs(reach) <= CLOSE:
             return self.bare_guard(value)
         between = range(1, reach + 1) if reach > 0 else range(reach + 1, 1)
         deltas = added([self.equal(rest + step) for step in between])
@@ -189,11 +205,11 @@ class Ranges(Functions):
         }
 
     def misplaced(self, form: NormalForm) -> bool:
-        """Whether a guard is left, or a sum that does not run over the axis it should."""
+        """Whether a guard or product is left, or a sum over another axis than it should be."""
         stack = list(form.atoms())
         while stack:
             atom = stack.pop()
-            if isinstance(atom, NonNegative):
+            if isinstance(atom, NonNegative | Repeated):
                 return True
             if isinstance(atom, Summation):
                 stack.extend(inner for inner, _ in atom.factors)
@@ -204,11 +220,11 @@ class Ranges(Functions):
         return False
 
 
-def _subscript(place: Place, index: Index) -> Affine:
+def subscript_of(place: Place, index: Index) -> Affine:
     return Affine.of(index) * place.sign + place.rest
 
 
-def _places(variable: Variable, index: Index, direct: bool) -> Iterator[Place]:
+def places(variable: Variable, index: Index, direct: bool) -> Iterator[Place]:
     pairs = zip(variable.subscripts, variable.tensor.extents, strict=True)
     for axis, (subscript, extent) in enumerate(pairs):
         sign = subscript.coefficient(index).constant

@@ -28,7 +28,6 @@ from derivcheck.normal_form.atoms import (
     factor_part,
     tensor_key,
 )
-from derivcheck.normal_form.functions import indicates
 from derivcheck.normal_form.integers import largest, solved
 from derivcheck.normal_form.linear import (
     accumulate,
@@ -38,13 +37,13 @@ from derivcheck.normal_form.linear import (
     scaled,
     subtracted,
 )
-from derivcheck.normal_form.ranges import Ranges
+from derivcheck.normal_form.products import Products
 from derivcheck.normal_form.rules import Rule, matches
 from derivcheck.normal_form.session import Unprovable
 
 
 @dataclass
-class Sums(Ranges):
+class Sums(Products):
     rules: list[Rule] = field(default_factory=list[Rule])
     only: tuple[int, Affine] | None = None
     """An axis and the place on it of the entries that are unfolded; None for all."""
@@ -75,28 +74,23 @@ class Sums(Ranges):
         opened = self._opened(inside)
         if opened is not None:
             more, body = opened
-            return self._times_monomial(outside, self.sum_over((*indices, *more), body))
+            return self.times_monomial(outside, self.sum_over((*indices, *more), body))
         eliminated = self._eliminated(indices, inside)
         if eliminated is not None:
             remaining, body = eliminated
-            return self._times_monomial(outside, self.sum_over(remaining, body))
+            return self.times_monomial(outside, self.sum_over(remaining, body))
         inside = self.entailed(inside)
         if self.expand_ranges:
             moved = self.placed(indices, tuple(inside))
             if moved is not None:
-                return self._times_monomial(outside, self.sum_over(*moved))
+                return self.times_monomial(outside, self.sum_over(*moved))
             body = self.reread(indices, tuple(inside))
             if body is not None:
-                return self._times_monomial(outside, self.sum_over(indices, body))
+                return self.times_monomial(outside, self.sum_over(indices, body))
         result = constant(1)
         for members, factors in _components(indices, inside):
             result = self.multiply(result, self._component(members, factors))
-        return self._times_monomial(outside, result)
-
-    def _times_monomial(self, factors: list[tuple[Atom, Number]], form: NormalForm) -> NormalForm:
-        if not factors:
-            return form
-        return self.multiply(NormalForm({tuple(factors): 1}), form)
+        return self.times_monomial(outside, result)
 
     def _opened(self, factors: list[tuple[Atom, Number]]) -> tuple[list[Index], NormalForm] | None:
         """Inner sums that this sum reaches into, made part of it, with binders of their own."""
@@ -117,7 +111,7 @@ class Sums(Ranges):
                 product = self.multiply(product, copy)
         if not more:
             return None
-        return more, self._times_monomial(kept, product)
+        return more, self.times_monomial(kept, product)
 
     def _eliminated(
         self, indices: tuple[Index, ...], factors: list[tuple[Atom, Number]]
@@ -239,62 +233,6 @@ class Sums(Ranges):
                 self.rules.append(Rule(atom, value, hypothesis))
                 return True
         return False
-
-    # Products.
-
-    def product_over(self, index: Index, body: NormalForm) -> NormalForm:
-        """Π over a working index: factor by factor, exponentials as sums, others opaque."""
-        if not body:
-            return self._repeated_zero(index)
-        if len(body.terms) > 1:
-            return self._product_of_sum(index, body)
-        if not self.nonnegative(index.extent):
-            return self.of_atom(Repeated(index, self.settled(body)))
-        ((monomial, coefficient),) = body.terms.items()
-        extent = self.number(index.extent)
-        # An indicator goes with every factor: Π g·a·b = Π g·a · Π g·b.
-        shared = tuple(f for f in monomial if indicates(*f) and index in f[0].free)
-        parts: list[NormalForm] = []
-        if coefficient != 1:
-            parts.append(self.general_power(constant(coefficient), extent))
-        others = [factor for factor in monomial if factor not in shared]
-        if shared and not any(index in atom.free for atom, _ in others):
-            parts.append(self.of_atom(Repeated(index, NormalForm({shared: 1}))))
-        for atom, exponent in others:
-            form = NormalForm({((atom, 1),): 1})
-            if index not in atom.free:
-                parts.append(self.power(self.general_power(form, extent), exponent))
-            elif isinstance(atom, Exponential) and not shared:
-                inside = self.sum_over((index,), NormalForm({atom.exponent: exponent}))
-                parts.append(self.exponential(inside))
-            elif exponent.denominator == 1 and (exponent > 0 or not shared):
-                made = self.of_atom(Repeated(index, self._times_monomial(list(shared), form)))
-                parts.append(self.power(made, exponent))
-            else:
-                whole = NormalForm({tuple(sorted((*shared, (atom, exponent)), key=_by_key)): 1})
-                parts.append(self.of_atom(Repeated(index, whole)))
-        return self.multiply_all(parts)
-
-    def _repeated_zero(self, index: Index) -> NormalForm:
-        # The empty product is 1.
-        return subtracted(constant(1), self.guard(index.extent - 1))
-
-    def _product_of_sum(self, index: Index, body: NormalForm) -> NormalForm:
-        """Π_l (δ(l, k) + (1 − δ(l, k)) f_l) = (Π_l f_l) / f_k where f_k is not 0."""
-        deltas = [
-            (atom, value)
-            for atom in dict.fromkeys(body.atoms())
-            if isinstance(atom, Equal) and (value := solved(atom.difference, index)) is not None
-        ]
-        if len(deltas) == 1:
-            atom, value = deltas[0]
-            partner = value.index
-            if partner is not None and partner.extent == index.extent:
-                away = _without(body, atom, 0)
-                there = self.transform(_without(body, atom, 1), {index: value})
-                correction = self.power(self.transform(away, {index: value}), -1)
-                return self.multiply_all((self.product_over(index, away), there, correction))
-        return self.of_atom(Repeated(index, self.settled(body)))
 
     # Change of indices, and definitions unfolded.
 
@@ -429,16 +367,3 @@ def _components(
         (tuple(members), tuple(sorted(inside, key=lambda factor: factor[0].key)))
         for members, inside in groups
     ]
-
-
-def _by_key(factor: tuple[Atom, Number]) -> str:
-    return factor[0].key
-
-
-def _without(form: NormalForm, delta: Atom, value: int) -> NormalForm:
-    """The form where the delta has this value."""
-    return added(
-        NormalForm({tuple(f for f in m if f[0] is not delta): c})
-        for m, c in form.terms.items()
-        if value or all(f[0] is not delta for f in m)
-    )
