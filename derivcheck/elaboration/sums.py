@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.elaboration import conditions
@@ -34,6 +35,10 @@ from derivcheck.expression import (
 
 
 def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
+    apart = _apart(node)
+    if apart is not None and reader.choices.pick("", "a product runs over all that follows") == 0:
+        first, rest = apart
+        return multiply(big(reader, first), reader.value(rest))
     bounds: list[tuple[str, Index, int | None]] = []
     began: Expression = ONE
     for letter in (*node.letters, *_bound_together(reader, node)):
@@ -64,6 +69,36 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
             for index in reversed(indices):
                 body = Sum(index, body)
             return body
+
+
+def _apart(node: syntax.BigOperator) -> tuple[syntax.BigOperator, syntax.Node] | None:
+    r"""`\prod_i u_i` and what stands after it from the next `\sum` or `\prod` on, where that does
+    not depend on i: then hardly anybody means that it is a factor for every i."""
+    if node.kind != "prod" or not isinstance(node.body, syntax.Multiplication):
+        return None
+    factors, operators = node.body.factors, node.body.operators
+    place = next((n for n, f in enumerate(factors) if n and isinstance(f, syntax.BigOperator)), 0)
+    if not place or "/" in operators[:place]:
+        return None
+    names = [letter.name for letter in node.letters]
+    if any(_depends(name, factor) for name in names for factor in factors[place:]):
+        return None
+    first, rest = (
+        part[0] if len(part) == 1 else syntax.Multiplication(part, between, node.body.span)
+        for part, between in (
+            (factors[:place], operators[: place - 1]),
+            (factors[place:], operators[place:]),
+        )
+    )
+    return replace(node, body=first), rest
+
+
+def _depends(name: str, node: syntax.Node) -> bool:
+    """Whether a letter of outside occurs in it, not one of the same name that it binds."""
+    if isinstance(node, syntax.BigOperator) and name in [each.name for each in node.letters]:
+        bounds = (bound for bound in (node.lower, node.upper) if bound is not None)
+        return any(occurs(name, bound) for bound in bounds)
+    return occurs(name, node)
 
 
 def _prefer_range(
