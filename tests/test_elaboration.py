@@ -309,7 +309,8 @@ def test_what_the_page_says_nothing_about_is_unknown() -> None:
         (r"dW_{nm} = X_{nm}", "unbound-gradient-name"),
         (r"q_n = q_n + 1", "circular-definition"),
         (r"\frac{\partial q_n}{\partial b_j} = \delta_{nj}", "no-definition"),
-        (r"X W = 0", "unsupported"),
+        (r"X W = 0", "extent-mismatch"),
+        (r"X \otimes W = 0", "unsupported"),
         (r"\frac{\partial X}{\partial W} = 0", "rank-mismatch"),
         (r"b_n = \begin{bmatrix} 1 \end{bmatrix}", "unsupported"),
         (r"\sum_k 1 = b_n", "no-extent"),
@@ -320,7 +321,7 @@ def test_fault(formula: str, code: str) -> None:
 
 
 def test_what_depends_on_an_unread_definition_says_so() -> None:
-    derivation = page(MATRICES, r"$$A = X W$$", r"$$A_{sn} + b_n = b_n$$", "$$b_n = b_n$$")
+    derivation = page(MATRICES, r"$$A = X \otimes W$$", r"$$A_{sn} + b_n = b_n$$", "$$b_n = b_n$$")
     codes = [
         found.code if (found := item.fault or (item.link.fault if item.link else None)) else None
         for item in derivation.items
@@ -330,7 +331,7 @@ def test_what_depends_on_an_unread_definition_says_so() -> None:
 
 
 def test_an_index_definition_after_an_unread_one_defines() -> None:
-    derivation = page(r"$$Y = X W^T \Rightarrow Y_{sn} = \sum_m X_{sm} W_{nm}$$")
+    derivation = page(r"$$Y = X \otimes W \Rightarrow Y_{sn} = \sum_m X_{sm} W_{nm}$$")
     assert [item.kind for item in derivation.items] == [Kind.DEFINITION, Kind.DEFINITION]
     assert derivation.items[1].fault is None
 

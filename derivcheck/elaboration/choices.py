@@ -16,6 +16,7 @@ class Choices:
     script: tuple[int, ...] = ()
     made: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     notes: list[str] = field(default_factory=list[str])
+    settled: dict[str, int] = field(default_factory=dict[str, int])
 
     def pick(self, *notes: str) -> int:
         """Decide between as many options as there are notes; the note of the chosen one is kept."""
@@ -25,6 +26,12 @@ class Choices:
         if notes[option]:
             self.notes.append(notes[option])
         return option
+
+    def pick_once(self, matter: str, *notes: str) -> int:
+        """The same decision wherever a matter comes up again."""
+        if matter not in self.settled:
+            self.settled[matter] = self.pick(*notes)
+        return self.settled[matter]
 
     def following(self) -> tuple[int, ...] | None:
         """The next script in order, or None after the last."""

@@ -9,6 +9,7 @@ from derivcheck.elaboration import index_maps
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.functions import FUNCTIONS
 from derivcheck.elaboration.integers import Letters
+from derivcheck.elaboration.matrices import TRACES
 from derivcheck.elaboration.names import (
     CONSTANTS,
     is_transpose,
@@ -89,7 +90,9 @@ class DefinitionReader:
                 return name, (), argument
             case syntax.Multiplication((syntax.Symbol("d"), differential), ("",)):
                 return self._parse_differential(differential)
-            case syntax.Call(name, (syntax.Symbol() as argument,), None, None, True):
+            case syntax.Call(name, (syntax.Symbol() as argument,), None, None, True) if (
+                name not in TRACES
+            ):
                 return name, (), argument
             case _:
                 return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.matrices import implicit
 from derivcheck.elaboration.open_losses import is_fed, left_open
 from derivcheck.elaboration.scope import AbstractMeaning
 from derivcheck.elaboration.side_reader import SideReader
@@ -108,6 +109,19 @@ def _defined(reader: SideReader, value: Expression, variable: Entry, span: Span)
             )
 
 
+def _laid_out(reader: SideReader, node: Node) -> Expression:
+    """The variable; of a derivative by a whole matrix, some write the transposed matrix."""
+    if reader.bare_rank(node) != 2:
+        return reader.value(node)
+    note = "derivatives by a matrix are laid out transposed"
+    if reader.choices.pick_once("layout", "", note) == 0:
+        return reader.value(node)
+    if reader.implicit is None:
+        # The letters keep the axes that they have in the other layout.
+        reader.implicit = implicit(reader, 2, node.span)[::-1]
+    return reader.entries_at(node, reader.implicit[::-1])
+
+
 def _cotangent_of(
     reader: SideReader, operand: Node, entries: Sequence[tuple[Entry, int]], span: Span
 ) -> Expression:
@@ -127,7 +141,7 @@ def _cotangent_of(
 
 
 def differentiation_entry(reader: SideReader, node: Node) -> Entry:
-    value = reader.value(node)
+    value = _laid_out(reader, node)
     if not isinstance(value, Entry):
         raise unsupported(
             "a derivative with respect to this",

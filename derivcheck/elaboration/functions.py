@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
+from derivcheck.elaboration.matrices import TRACES, trace
 from derivcheck.elaboration.names import label, subscript_items
 from derivcheck.elaboration.naming import raised
 from derivcheck.elaboration.scope import FunctionMeaning, PageMeaning
@@ -65,6 +66,8 @@ def call(reader: SideReader, node: syntax.Call) -> Expression:
         )
     if name in ROW_FUNCTIONS:
         return raised(reader, row_function(reader, name, node), node.superscript)
+    if node.name in TRACES and known is None and len(node.arguments) == 1:
+        return raised(reader, trace(reader, node.arguments[0]), node.superscript)
     if name in ("max", "min"):
         if node.subscript is not None or len(node.arguments) < 2:
             raise unsupported(f"{name} of one argument", node.span, rf"write \{name}_k x_k")

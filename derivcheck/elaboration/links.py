@@ -124,11 +124,12 @@ class LinkReader:
         found: list[Reading] = []
         fault: Fault | None = None
         script: tuple[int, ...] | None = ()
+        implicit = self.translator.implicit
         for _ in range(ATTEMPTS):
             if script is None or len(found) == READINGS:
                 break
             choices = Choices(script)
-            self.translator.choices = choices
+            self.translator.choices, self.translator.implicit = choices, implicit
             try:
                 sides = self.translator.side(left), self.translator.side(right)
                 _check_free(sides, left, right)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.source import Source, Span
@@ -113,6 +114,26 @@ def is_transpose(node: Node) -> bool:
         r"\intercal",
         "\\mathsf{T}",
     }
+
+
+def peeled(node: syntax.Scripted) -> syntax.Scripted:
+    r"""`W^{(2)\top}` as the transpose of `W^{(2)}`."""
+    match node.superscript:
+        case syntax.Multiplication((*first, last), (*operators, "")) if is_transpose(last):
+            label = (
+                first[0]
+                if len(first) == 1
+                else syntax.Multiplication(tuple(first), tuple(operators), node.superscript.span)
+            )
+            return replace(
+                node,
+                base=replace(node, superscript=label),
+                subscript=None,
+                superscript=last,
+                primes=0,
+            )
+        case _:
+            return node
 
 
 def declared_name(node: Node) -> str | None:

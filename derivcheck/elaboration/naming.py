@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.matrices import is_identity
 from derivcheck.elaboration.names import is_transpose, subscript_items, subscripted, superscripted
 from derivcheck.elaboration.scope import FunctionMeaning, Meaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.side_reader import SideReader
@@ -77,6 +78,7 @@ def named(
             name == "e" and subscript is None and _is_exponential(reader, meaning, superscript)
         )
     ):
+        _no_matrix_power(meaning, subscript, superscript)
         return raised(reader, meant(reader, meaning, name, subscript, span), superscript)
     squared = f"{name}^2"
     if (meaning := reader.page.meaning(squared, span)) is not None:
@@ -93,6 +95,19 @@ def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: N
         and meaning.tensor.rank == 0
         and not meaning.declared
     )
+
+
+def _no_matrix_power(meaning: Meaning, subscript: Node | None, superscript: Node | None) -> None:
+    match meaning:
+        case TensorMeaning(tensor) if tensor.rank == 2 and subscript is None:
+            if isinstance(superscript, syntax.Numeral):
+                raise unsupported(
+                    "a power of a whole matrix",
+                    superscript.span,
+                    r"write its entries, X_{ij}^2, or the product X X",
+                )
+        case _:
+            pass
 
 
 def _is_exponential(reader: SideReader, meaning: Meaning, superscript: Node | None) -> bool:
@@ -230,6 +245,12 @@ def unknown(
         raise unsupported(f"{name} without an argument", span, f"write {name}(x)")
     elif name.startswith(r"\mathbb{"):
         raise unsupported(name, span, "write the expectation or the set's condition out")
+    if subscript is None and superscript is None and is_identity(reader, name):
+        match reader.implicit:
+            case (row, column) if reader.page.sizes.unify(row.extent, column.extent):
+                return delta(Affine.of(row), Affine.of(column))
+            case _:
+                pass
     if subscript is None and reader.letters.is_letter(name):
         return raised(reader, number(reader.integers.letter(name)), superscript)
     if subscript is None and name in reader.page.parameter_names:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
-from derivcheck.elaboration.names import label, parts
+from derivcheck.elaboration.matrices import shape
+from derivcheck.elaboration.names import label, nodes
 from derivcheck.elaboration.naming import exponent
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
@@ -28,12 +29,14 @@ def norm(
     r"""The Euclidean norm (Frobenius for a matrix) or, with the subscript 1, that of absolute
     values; of an expression in bare arrays, entry by entry."""
     name = "2" if order is None else label(order)
-    rank = _rank(reader, node.body)
-    if name not in ("1", "2", "F") or not rank:
+    of = shape(reader, node.body)
+    if any(isinstance(part, syntax.Scripted) and part.subscript for part in nodes(node.body)):
+        raise unsupported("a norm of entries", node.span, _WRITE)
+    if name not in ("1", "2", "F") or of is None or not of.axes:
         raise unsupported(f"{node.open} … {node.close}", node.span, _WRITE)
     indices = tuple(
         fresh(Index(letter, reader.page.sizes.placeholder(letter)))
-        for letter, _ in zip("ijkl", range(rank), strict=False)
+        for letter, _ in zip("ij", range(of.axes), strict=False)
     )
     value = reader.entries_at(node.body, indices)
     if name == "1":
@@ -44,10 +47,3 @@ def norm(
         return square
     root = square_root(square)
     return root if superscript is None else power(root, exponent(reader, superscript))
-
-
-def _rank(reader: SideReader, node: Node) -> int:
-    """The axes of the arrays without subscripts in it; none where entries stand beside them."""
-    if isinstance(node, syntax.Scripted) and node.subscript is not None:
-        raise unsupported("a norm of entries", node.span, _WRITE)
-    return max([reader.bare_rank(node), *(_rank(reader, part) for part in parts(node))])

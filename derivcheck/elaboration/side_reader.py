@@ -39,6 +39,14 @@ class SideReader(Protocol):
         """An expression in whole arrays, at these indices."""
         ...
 
+    def product(self, factors: Sequence[Node], operators: Sequence[str]) -> Expression:
+        """The product of these factors."""
+        ...
+
+    def applies(self, factors: Sequence[Node], operators: Sequence[str], position: int) -> bool:
+        """Whether the factor here is a function and the bracket after it its argument."""
+        ...
+
     def bare_rank(self, node: Node) -> int:
         """The number of axes of what stands without subscripts here; 0 for a scalar."""
         ...

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from derivcheck import syntax
-from derivcheck.elaboration import conditions, derivatives, functions, naming, norms, sums
+from derivcheck.elaboration import conditions, derivatives, functions, matrices, naming, norms, sums
 from derivcheck.elaboration.choices import Choices
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import replace_entries
@@ -22,6 +22,7 @@ from derivcheck.elaboration.names import (
     label,
     nodes,
     parts,
+    peeled,
     subscript_items,
     subscripted,
 )
@@ -89,8 +90,9 @@ class Translator:
                 return rational(Fraction(text))
             case syntax.Symbol():
                 return naming.named(self, node, None, None, 0, node.span)
-            case syntax.Scripted(base, subscript, superscript, primes, span):
-                return self.scripted(base, subscript, superscript, primes, span)
+            case syntax.Scripted():
+                of = peeled(node)
+                return self.scripted(of.base, of.subscript, of.superscript, of.primes, of.span)
             case syntax.Addition(terms):
                 return self.addition(terms, node.span)
             case syntax.Multiplication(factors, operators):
@@ -150,6 +152,8 @@ class Translator:
 
     def product(self, factors: Sequence[Node], operators: Sequence[str]) -> Expression:
         """Factors from left to right; a bare derivative takes what follows it as its operand."""
+        if (of_arrays := matrices.product(self, factors, operators)) is not None:
+            return of_arrays
         result: list[Expression] = []
         position = 0
         while position < len(factors):
@@ -172,7 +176,7 @@ class Translator:
                 value = derivatives.derivative(
                     self, node.symbol, operand, node.variables, node.span
                 )
-            elif self._applies(factors, operators, position):
+            elif self.applies(factors, operators, position):
                 value = self.application(node, factors[position + 1])
                 used = 2
             elif operator == "/":
@@ -216,7 +220,7 @@ class Translator:
     ) -> int:
         """How many factors after a slash it divides by: `1/2x` is 1/(2x) or x/2."""
         end = position + 1
-        if end < len(factors) and self._applies(factors, operators, position):
+        if end < len(factors) and self.applies(factors, operators, position):
             end += 1
         first = end
         while (
@@ -230,7 +234,7 @@ class Translator:
         longer = self.choices.pick("", "everything after the slash is divided by")
         return (end if longer else first) - position
 
-    def _applies(self, factors: Sequence[Node], operators: Sequence[str], position: int) -> bool:
+    def applies(self, factors: Sequence[Node], operators: Sequence[str], position: int) -> bool:
         """Whether the factor here is a function and the bracket after it its argument."""
         if position + 1 >= len(factors) or operators[position] != "":
             return False
@@ -363,6 +367,10 @@ class Translator:
     def scripted(
         self, base: Node, subscript: Node | None, superscript: Node | None, primes: int, span: Span
     ) -> Expression:
+        if superscript is not None and subscript is None and is_transpose(superscript):
+            of = matrices.shape(self, base)
+            if of is not None and of.axes:
+                return matrices.transposed(self, base, of)
         if isinstance(base, syntax.Symbol):
             return naming.named(self, base, subscript, superscript, primes, span)
         if primes:

@@ -1,0 +1,265 @@
+r"""Products of whole arrays: `W x + b`, `X^\top (X w - y)`, `\delta x^\top`, `x^\top A x`.
+
+An array of two axes is a matrix, one of one axis a column, transposed a row; a product sums over
+the column of the left factor and the row of the right one. A product of two columns says nothing:
+inner, outer or elementwise, nobody knows. A lone array in front of a matrix is a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from derivcheck import syntax
+from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.names import declared_name, is_transpose, peeled, whole
+from derivcheck.elaboration.side_reader import SideReader
+from derivcheck.expression import Expression, Index, fresh, multiply, power, total
+from derivcheck.source import Span
+from derivcheck.syntax import Node
+
+_WRITE = r"write the sum over the index, or \odot for an elementwise product"
+_LETTERS = "rstuvwabcdefgh"
+TRACES = frozenset({"tr", "Tr", "trace", "Trace"})
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which axes a value has as a matrix; neither is a number."""
+
+    row: bool = False
+    column: bool = False
+
+    @property
+    def axes(self) -> int:
+        return self.row + self.column
+
+    @property
+    def transposed(self) -> Shape:
+        return Shape(self.column, self.row)
+
+
+NUMBER, COLUMN, MATRIX = Shape(), Shape(row=True), Shape(True, True)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One factor: nodes that belong together (a function and its argument), and their shape."""
+
+    factors: tuple[Node, ...]
+    shape: Shape
+    operator: str
+
+
+def shape(reader: SideReader, node: Node) -> Shape | None:
+    """The shape of an expression in whole arrays; None where it is not known."""
+    match peeled(node) if isinstance(node, syntax.Scripted) else node:
+        case syntax.Numeral() | syntax.Indicator():
+            return NUMBER
+        case syntax.Symbol(name) if name.isdigit():
+            return COLUMN  # a bold 1: as many ones as there are places
+        case syntax.Call(name) if name in TRACES:
+            return NUMBER
+        case syntax.Symbol() | syntax.Scripted(syntax.Symbol()) as named:
+            return _of_name(reader, named)
+        case syntax.Scripted(base, None, superscript) if superscript and is_transpose(superscript):
+            inner = shape(reader, base)
+            return inner.transposed if inner else None
+        case syntax.Scripted(syntax.Group(r"\|")) | syntax.Group(r"\|"):
+            return NUMBER
+        case syntax.Scripted(base, None, syntax.Numeral()):
+            inner = shape(reader, base)
+            return None if inner == MATRIX else inner  # its power is no power of its entries
+        case syntax.Group("(" | "[" | "{", _, body):
+            return shape(reader, body)
+        case syntax.Fraction(numerator, denominator):
+            return shape(reader, numerator) if shape(reader, denominator) == NUMBER else None
+        case syntax.DerivativeOf(_, operand, variables) if len(variables) == 1:
+            of_number = operand is None or shape(reader, operand) in (NUMBER, None)
+            return shape(reader, variables[0][0]) if of_number else None
+        case syntax.Call(_, (argument,), None):
+            return shape(reader, argument)
+        case syntax.Addition(terms):
+            found = {shape(reader, term) for _, term in terms} - {NUMBER}
+            return NUMBER if not found else found.pop() if len(found) == 1 else None
+        case syntax.Multiplication(factors, operators):
+            units = _units(reader, factors, operators)
+            return None if units is None else _shape_of_product(units)
+        case _:
+            return None
+
+
+def _of_name(reader: SideReader, node: syntax.Symbol | syntax.Scripted) -> Shape | None:
+    scope, name = reader.page.scope, declared_name(node)
+    if name is not None and (tensor := scope.tensor(name)) is not None:
+        return _of_rank(tensor.rank)
+    match node:
+        case syntax.Symbol("I") if is_identity(reader, "I"):
+            return MATRIX
+        case syntax.Symbol(name):
+            if scope.lookup(name) is not None or name in reader.page.parameter_names:
+                return NUMBER
+            return _of_rank(reader.page.ranks[name]) if name in reader.page.ranks else None
+        case syntax.Scripted(base, None, superscript, 0) if superscript is not None:
+            inner = shape(reader, base)
+            if is_transpose(superscript) and inner is not None:
+                return inner.transposed
+            powered = inner == COLUMN and isinstance(superscript, syntax.Numeral)
+            return inner if inner == NUMBER or powered else None
+        case _:
+            return NUMBER
+
+
+def is_identity(reader: SideReader, name: str) -> bool:
+    """Whether `I` is the identity: the page says nothing of it."""
+    page = reader.page
+    said = name in page.ranks or name in page.parameter_names or name in page.mentioned
+    return name == "I" and not said and page.scope.lookup(name) is None
+
+
+def _of_rank(rank: int) -> Shape | None:
+    return {0: NUMBER, 1: COLUMN, 2: MATRIX}.get(rank)
+
+
+def _units(
+    reader: SideReader, factors: Sequence[Node], operators: Sequence[str]
+) -> tuple[_Unit, ...] | None:
+    found: list[_Unit] = []
+    position = 0
+    while position < len(factors):
+        operator = operators[position - 1] if position else ""
+        node = factors[position]
+        used = 2 if reader.applies(factors, operators, position) else 1
+        if isinstance(node, syntax.DerivativeOf) and node.operand is None:
+            return None
+        of = shape(reader, factors[position + used - 1])
+        if of is None or (operator == "/" and of != NUMBER) or operator == r"\otimes":
+            return None
+        found.append(_Unit(tuple(factors[position : position + used]), of, operator))
+        position += used
+    return tuple(found)
+
+
+def _shape_of_product(units: Sequence[_Unit]) -> Shape | None:
+    shapes = [_shape_of_chain(chain) for chain in _chains(units)]
+    arrays = {each for each in shapes if each != NUMBER}
+    return NUMBER if not arrays else arrays.pop() if len(arrays) == 1 else None
+
+
+def _chains(units: Sequence[_Unit]) -> list[list[_Unit]]:
+    r"""What stands between the `\odot`."""
+    found: list[list[_Unit]] = [[]]
+    for unit in units:
+        if unit.operator in (r"\odot", r"\circ"):
+            found.append([])
+        found[-1].append(unit)
+    return found
+
+
+def _arrays(chain: Sequence[_Unit]) -> list[_Unit]:
+    """The factors that are arrays; a column in front of a matrix is a row."""
+    found = [unit for unit in chain if unit.shape != NUMBER]
+    if len(found) > 1 and found[0].shape == COLUMN and found[1].shape == MATRIX:
+        found[0] = _Unit(found[0].factors, COLUMN.transposed, found[0].operator)
+    return found
+
+
+def _shape_of_chain(chain: Sequence[_Unit]) -> Shape | None:
+    arrays = _arrays(chain)
+    if not arrays:
+        return NUMBER
+    if any(left.shape.column != right.shape.row for left, right in pairwise(arrays)):
+        return None
+    return Shape(arrays[0].shape.row, arrays[-1].shape.column)
+
+
+def product(
+    reader: SideReader, factors: Sequence[Node], operators: Sequence[str]
+) -> Expression | None:
+    """A product in which arrays meet, at the indices of the equation; None if in none they do."""
+    units = _units(reader, factors, operators)
+    chains = _chains(units or ())
+    if units is None or all(len(_arrays(chain)) < 2 for chain in chains):
+        return None
+    of = _shape_of_product(units)
+    span = whole(tuple(factors))
+    if of is None:
+        raise unsupported("a product of whole arrays", span, _WRITE)
+    indices = implicit(reader, of.axes, span)
+    # Factors that do not fit each other are a fault of the page. Whether the product fits the
+    # equation may be a matter of layout.
+    own = [fresh(Index(index.name, reader.page.sizes.placeholder(index.name))) for index in indices]
+    for chain in chains:
+        _chain(reader, chain, tuple(own))
+    fitting = zip(own, indices, strict=True)
+    if not all(reader.page.sizes.unify(mine.extent, index.extent) for mine, index in fitting):
+        if any(index.serial for index in indices):
+            raise Fault("extent-mismatch", "two factors do not fit each other", span, _WRITE)
+        raise unsupported("a product of other sizes than the equation", span, _WRITE)
+    return multiply(*(_chain(reader, chain, indices) for chain in chains))
+
+
+def _chain(reader: SideReader, chain: Sequence[_Unit], indices: tuple[Index, ...]) -> Expression:
+    arrays = _arrays(chain)
+    values: list[Expression] = []
+    for unit in chain:
+        if unit.shape == NUMBER:
+            value = reader.product(unit.factors, ("",) * (len(unit.factors) - 1))
+            values.append(power(value, -1) if unit.operator == "/" else value)
+    rows = indices[:1] if arrays and arrays[0].shape.row else ()
+    columns = indices[-1:] if arrays and arrays[-1].shape.column else ()
+    bound: list[Index] = []
+    for position, unit in enumerate(arrays):
+        if position == len(arrays) - 1:
+            right = columns
+        elif unit.shape.column:
+            letter = _LETTERS[len(bound) % len(_LETTERS)]
+            right = (fresh(Index(letter, reader.page.sizes.placeholder(letter))),)
+            bound.extend(right)
+        else:
+            right = ()
+        values.append(_at(reader, unit, (*rows, *right)))
+        rows = right
+    return total(tuple(bound), multiply(*values))
+
+
+def _at(reader: SideReader, unit: _Unit, indices: tuple[Index, ...]) -> Expression:
+    match unit.factors:
+        case (node,):
+            return reader.entries_at(node, indices)
+        case factors:
+            return reader.entries_at(syntax.Multiplication(factors, ("",), whole(factors)), indices)
+
+
+def trace(reader: SideReader, argument: Node) -> Expression:
+    """The sum over the diagonal of a matrix."""
+    if shape(reader, argument) != MATRIX:
+        raise unsupported("a trace of this", argument.span, "write the sum over the diagonal")
+    index = fresh(Index("i", reader.page.sizes.placeholder("i")))
+    return total((index,), reader.entries_at(argument, (index, index)))
+
+
+def transposed(reader: SideReader, node: Node, of: Shape) -> Expression:
+    r"""`A^\top` at the indices of the equation."""
+    indices = implicit(reader, of.axes, node.span)
+    return reader.entries_at(node, indices[::-1])
+
+
+def implicit(reader: SideReader, axes: int, span: Span) -> tuple[Index, ...]:
+    """The indices of an equation between arrays of so many axes, made if new."""
+    if not axes:
+        return ()
+    if reader.implicit is None:
+        if reader.indexed:
+            raise unsupported("whole arrays among indexed entries", span, "write their subscripts")
+        sizes = [reader.page.sizes.placeholder(letter) for letter in "ij"[:axes]]
+        reader.implicit = reader.letters.implicit(sizes)
+    if len(reader.implicit) != axes:
+        raise Fault(
+            "unclear-shape",
+            "this product has other axes than the equation",
+            span,
+            "write the subscripts",
+        )
+    return reader.implicit
