@@ -144,6 +144,19 @@ def test_equality_of_what_is_neither_above_nor_below() -> None:
     check(body, ROW, COLUMN)
 
 
+def test_a_definition_that_only_scales_joins_a_product() -> None:
+    """Unless something else reads it too, or it is no factor."""
+    h = Definition(Tensor("h", V.extents), (SECOND,), divide(at(V, SECOND), rational(3)))
+    half = at(h.tensor, ROW)
+    product = multiply(rational(2), half, apply("tanh", v))
+    assert line_of(product, h) == "Y = 2 * v / 3 * np.tanh(v)"
+    check(product, ROW, definitions=(h,))
+    for kept in (add(product, exp(half)), add(half, apply("tanh", v))):
+        text = load(lower(single(kept, ROW, definitions=(h,))), "numpy").source
+        assert "    h = v / 3\n" in text
+        check(kept, ROW, definitions=(h,))
+
+
 def named_sigmoid() -> Definition:
     return Definition(Tensor("s", V.extents), (SECOND,), sigmoid(at(V, SECOND)))
 

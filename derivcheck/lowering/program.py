@@ -219,6 +219,8 @@ class _Assembly:
         ]
         pullback_roots = [*(self._root(t) for t in between), *gradients]
         forward_roots, pullback_roots = _reuse_logarithms(forward_roots, pullback_roots)
+        outputs = {self.variables[t] for t in derivation.outputs}
+        forward_roots = sharing.scalings_merged(forward_roots, pullback_roots, outputs)
 
         available = {self.variables[t] for t in (*inputs, *forward)}
         in_forward = sharing.occurrences(root.value for root in forward_roots)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from derivcheck.expression import Tensor
 from derivcheck.lowering.array import (
     Arrange,
     Array,
+    Axes,
     Call,
     Cast,
     Constant,
@@ -20,6 +21,7 @@ from derivcheck.lowering.array import (
     Not,
     Part,
     Raised,
+    Ratio,
     Reduce,
     Size,
     Softmax,
@@ -29,8 +31,9 @@ from derivcheck.lowering.array import (
     key,
     operands,
     replace_operands,
+    walk,
 )
-from derivcheck.lowering.building import oriented
+from derivcheck.lowering.building import constant, divide, oriented
 
 _CHEAP_FUNCTIONS = frozenset(["abs", "sign", "relu", "max", "min"])
 
@@ -100,6 +103,66 @@ def maximal(
                 yield found
                 continue
         stack.extend(operands(array))
+
+
+def scalings_merged(
+    roots: Sequence[Assignment], later: Iterable[Assignment], kept: Collection[str]
+) -> list[Assignment]:
+    """The roots without those that only scale another array by numbers and are read once, as a
+    factor of a product: their numbers join its own. `later` reads roots too; those `kept` stay.
+    """
+    reads = Counter(
+        node.name
+        for root in (*roots, *later)
+        for node in walk(root.value)
+        if isinstance(node, Variable)
+    )
+    found = list(roots)
+    for root in roots:
+        if root.name in kept or reads[root.name] != 1 or not _scales(root.value):
+            continue
+        others = [each for each in found if each.name != root.name]
+        merged = [replace(each, value=_merged(each.value, root)) for each in others]
+        if merged != others:
+            found = merged
+    return found
+
+
+def _scales(value: Array) -> bool:
+    """Whether the value is an array, as it stands, times and by numbers."""
+    if not isinstance(value, Ratio):
+        return False
+    whole = [part for part in (*value.numerators, *value.denominators) if part.axes]
+    match whole:
+        case [Variable(axes, _) as array]:
+            return axes == value.axes and array in value.numerators
+        case _:
+            return False
+
+
+def _merged(array: Array, root: Assignment) -> Array:
+    """The root's factors in place of it where it is a factor itself."""
+    match array:
+        case Ratio(axes, coefficient, numerators, denominators) if root.name in map(
+            _name, numerators
+        ):
+            factors = [
+                _over(part.axes, root.value) if _name(part) == root.name else part
+                for part in numerators
+            ]
+            return divide(axes, [constant(coefficient), *factors], denominators)
+        case _:
+            return replace_operands(array, lambda part: _merged(part, root))
+
+
+def _name(array: Array) -> str:
+    return array.name if isinstance(array, Variable) else ""
+
+
+def _over(axes: Axes, scaling: Array) -> Array:
+    """The scaling of an array over other letters."""
+    found = replace_operands(scaling, lambda part: replace(part, axes=axes) if part.axes else part)
+    return replace(found, axes=axes)
 
 
 @dataclass

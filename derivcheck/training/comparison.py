@@ -130,18 +130,18 @@ def _plain(position: Position) -> Position:
     return Position(numpy_of(position.parameters), {}, numpy_of(position.state))
 
 
-def clock(run: Run) -> Clock:
+def clock(run: Run, now: Callable[[], float] = time.perf_counter) -> Clock:
     """Of whole steps of the run, on one batch; the run stays where it is."""
     batch = run.batches.at(0)
 
     def seconds(count: int) -> float:
         position = run.position
-        begun = time.perf_counter()
+        begun = now()
         for _ in range(count):
             position, _ = run.stepped(position, batch)
         # JAX hands arrays out before they are computed.
         for value in position.parameters.values():
             numpy.asarray(value)
-        return (time.perf_counter() - begun) / count
+        return (now() - begun) / count
 
     return seconds
