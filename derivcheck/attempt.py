@@ -192,7 +192,7 @@ class Attempt:
         except Disorder:  # an adjoint, of whose entries a sum selects the next one
             known = None
         if known is None:
-            return tensor, None
+            return tensor, self._first(tensor, form)
         found = dict.fromkeys(
             (entry.tensor, entry.subscripts[known.axes[entry.tensor]])
             for atom in form.atoms()
@@ -210,6 +210,24 @@ class Attempt:
             ):
                 return above, (known.axes[above], place)
         return tensor, None
+
+    def _first(self, tensor: Tensor, form: NormalForm) -> tuple[int, Affine] | None:
+        """The first of an adjoint's entries in the form, whose step leads to the later ones."""
+        axis = self.reading.context.definitions[tensor].recurs_along
+        if axis is None or tensor not in self.session.context.adjoints.values():
+            return None
+        places = dict.fromkeys(
+            entry.subscripts[axis]
+            for atom in form.atoms()
+            for entry in variables(atom)
+            if entry.tensor == tensor
+        )
+        for place in places:
+            steps = [(other - place).constant for other in places]
+            summed = any(isinstance(index, Working) for index in place.indices())
+            if not summed and all(step is not None and step >= 0 for step in steps):
+                return axis, place
+        return None
 
     def _add_hypotheses(self) -> None:
         equations: list[Hypothesis] = []
