@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, product
 
@@ -26,7 +27,7 @@ from derivcheck.expression import (
     tensors,
     walk,
 )
-from derivcheck.witnesses.ball_arithmetic import NoValue, enclose
+from derivcheck.witnesses.ball_arithmetic import NoValue, Program, Run
 from derivcheck.witnesses.ball_arithmetic.comparison import Sides
 from derivcheck.witnesses.extents import NO_EXTENTS, generic_extents
 from derivcheck.witnesses.scalar_evaluation import Scope, Unevaluable, evaluate
@@ -71,6 +72,7 @@ def no_subgradient(
     ):
         return ""
     sides = Sides(reading, definitions=definitions)
+    side = _Side(reading, sides.program)
     generator = numpy.random.default_rng([seed, 2])
     for extents in generic_extents(
         sides.parameters,
@@ -84,18 +86,32 @@ def no_subgradient(
         if point is None:
             continue
         for indices in islice(_places(reading.indices, extents), _INDICES):
-            fault = _outside(reading, variable, point, indices)
-            for bent in _bends(reading, Entry(variable, places), point, indices):
+            fault = _outside(side, variable, point, indices)
+            for bent in _bends(side, Entry(variable, places), point, indices):
                 fault = fault or bent
             if fault:
                 return fault
         if len(along) == len(set(along)) == variable.rank > 0:
             outer = tuple(index for index in reading.indices if index not in along)
             for indices in islice(_places(outer, extents), _INDICES):
-                fault = _unequal(reading, variable, point, (indices, along), generator)
+                fault = _unequal(side, variable, point, (indices, along), generator)
                 if fault:
                     return fault
     return ""
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The right side of a reading, compiled once for all points."""
+
+    reading: Reading
+    program: Program
+
+    def values(self, point: Point, places: Iterable[Mapping[Index, int]]) -> list[float]:
+        """Its values at some places of one point; `NoValue` where one has none."""
+        run = Run(self.program, point, _PRECISION)
+        node = self.program.compile(self.reading.right)
+        return [float(run.enclose(node, indices).mid()) for indices in places]
 
 
 def _has_kink(expression: Expression, context: Context) -> bool:
@@ -122,11 +138,10 @@ def _places(
     return (dict(zip(indices, place, strict=True)) for place in product(*ranges))
 
 
-def _bends(
-    reading: Reading, entry: Entry, point: Point, indices: Mapping[Index, int]
-) -> Iterator[str]:
+def _bends(side: _Side, entry: Entry, point: Point, indices: Mapping[Index, int]) -> Iterator[str]:
     """What is wrong at the values of this entry alone at which an argument that the right side
     compares, and that is linear in the entry, is 0: x = t for sign(x − t)."""
+    reading = side.reading
     values: dict[Atom, int] = {**point.extents, **indices}
     place = tuple(subscript.evaluate(values) for subscript in entry.subscripts)
     roots = dict.fromkeys(
@@ -138,7 +153,7 @@ def _bends(
     for root in roots:
         if all(contains(entry.tensor.domain, root + step) for step in (-_STEP, _STEP)):
             yield _between(
-                reading,
+                side,
                 [
                     _with_entry(point, entry.tensor, place, root + step)
                     for step in (-_STEP, Fraction(0), _STEP)
@@ -186,18 +201,15 @@ def _root(
     return root if at(root) == 0 else None
 
 
-def _outside(reading: Reading, variable: Tensor, point: Point, indices: Mapping[Index, int]) -> str:
+def _outside(side: _Side, variable: Tensor, point: Point, indices: Mapping[Index, int]) -> str:
     points = [_moved(point, variable, offset) for offset in (-_STEP, Fraction(0), _STEP)]
-    return _between(reading, points, indices)
+    return _between(side, points, indices)
 
 
-def _between(reading: Reading, points: Sequence[Point], indices: Mapping[Index, int]) -> str:
+def _between(side: _Side, points: Sequence[Point], indices: Mapping[Index, int]) -> str:
     """What is wrong with the value at the middle one of three points, if something is."""
     try:
-        below, at, above = (
-            float(enclose(reading.right, indices, each, reading.context, _PRECISION).mid())
-            for each in points
-        )
+        below, at, above = (side.values(each, [indices])[0] for each in points)
     except NoValue:
         return ""
     low, high = min(below, above), max(below, above)
@@ -208,7 +220,7 @@ def _between(reading: Reading, points: Sequence[Point], indices: Mapping[Index, 
 
 
 def _unequal(
-    reading: Reading,
+    side: _Side,
     variable: Tensor,
     point: Point,
     places: tuple[Mapping[Index, int], tuple[Index, ...]],
@@ -225,16 +237,10 @@ def _unequal(
     try:
         at, *beside = (
             sum(
-                float(
-                    enclose(
-                        reading.right,
-                        {**outer, **indices},
-                        Point.of(point.extents, {**point.exact, variable: array}),
-                        reading.context,
-                        _PRECISION,
-                    ).mid()
+                side.values(
+                    Point.of(point.extents, {**point.exact, variable: array}),
+                    [{**outer, **indices} for indices in inner],
                 )
-                for indices in inner
             )
             for array in arrays
         )
