@@ -81,10 +81,20 @@ class _Points:
         )
 
     def refuted(
-        self, link: Link, reading: Reading, difference: Expression | None = None
+        self,
+        link: Link,
+        reading: Reading,
+        difference: Expression | None = None,
+        *,
+        briefly: bool = False,
     ) -> Refutation | None:
         return refute(
-            link, reading, seed=self.seed, definitions=self.definitions, difference=difference
+            link,
+            reading,
+            seed=self.seed,
+            definitions=self.definitions,
+            difference=difference,
+            briefly=briefly,
         )
 
     def occurs(self, link: Link, occasion: Reading) -> bool:
@@ -127,8 +137,10 @@ def judge(
         proof = _quick(link, reading)
         if proof.steps > QUICK_STEPS:
             # What is false shows it at a point before it has used up all the steps.
-            refutations[place] = points.refuted(link, reading, proof.difference)
-            if refutations[place] is None:
+            at_once = points.refuted(link, reading, proof.difference, briefly=True)
+            if at_once is not None:
+                refutations[place] = at_once
+            else:
                 proof = prove(reading, off_kinks=link.off_kinks)
         proofs.append(proof)
         differences[place] = proof.difference

@@ -33,6 +33,7 @@ DEFAULT_BUDGET = 200_000
 """Sum terms and tensor entries that one search may visit: some seconds where a claim is true."""
 
 _SHRINKING = 100_000
+_BRIEF = 2
 _BESIDE_KINKS = 50_000
 _NATURAL = 100_000
 _UNKNOWN_REDRAWN = 4
@@ -60,6 +61,7 @@ def refute(
     budget: int = DEFAULT_BUDGET,
     definitions: Mapping[Parameter, Expression] = NO_EXTENTS,
     difference: Expression | None = None,
+    briefly: bool = False,
 ) -> Refutation | None:
     r"""The smallest counterexample found to one reading of a link, or None.
 
@@ -67,19 +69,25 @@ def refute(
     domains and hypotheses; off the kinks if `link.off_kinks`; a point at which a side is undefined
     is passed over. `definitions` gives the parameters that the page computes from others,
     `difference` what a proof left of left − right: a hint. The search is deterministic in `seed`
-    and bounded by `budget` evaluation steps.
+    and bounded by `budget` evaluation steps; `briefly` it finds the same or nothing, at the first
+    few points alone, where nearly all that is false shows it.
     """
     contest = Contest(link, reading, definitions, seed=seed, difference=difference)
     loose = undeclared(contest)
+    most = _BRIEF if briefly else None
     found: Separation | None = None
     natural = ""
     domains: Mapping[Tensor, Domain] = NO_DOMAINS
     if loose:
         # A failure inside every natural domain convicts whatever the author had in mind.
         inside = Budget(max(budget // 4, 1))
-        found = separation(contest, [seed, 0], inside, dict.fromkeys(loose, FRACTION))
-        if found is not None:
-            domains = dict.fromkeys(loose, NONNEGATIVE)
+        domains = dict.fromkeys(loose, FRACTION)
+        found = separation(contest, [seed, 0], inside, domains, most)
+        domains = NO_DOMAINS if found is None else dict.fromkeys(loose, NONNEGATIVE)
+    elif briefly:
+        found = separation(contest, [seed, 0], Budget(budget), most=most)
+    if found is None and briefly:
+        return None
     if found is None:
         found = separation(contest, [seed, 0], Budget(budget))
         if found is None:

@@ -221,10 +221,11 @@ def separation(
     seed: Sequence[int],
     budget: Budget,
     domains: Mapping[Tensor, Domain] = NO_DOMAINS,
+    most: int | None = None,
 ) -> Separation | None:
-    """The first point found at which the relation is settled, or None."""
+    """The first point found at which the relation is settled, `most` of them tried, or None."""
     generator = numpy.random.default_rng(seed)
-    for number, site in enumerate(contest.sites(generator)):
+    for number, site in enumerate(islice(contest.sites(generator), most)):
         if budget.spent:
             return None
         if site.extents in contest.costly:
