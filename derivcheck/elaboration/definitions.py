@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.elaboration import index_maps
@@ -12,9 +13,11 @@ from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.matrices import TRACES
 from derivcheck.elaboration.names import (
     CONSTANTS,
+    has_floor,
     is_transpose,
     label,
     looks_like_gradient,
+    names_something,
     nodes,
     parts,
     subscript_items,
@@ -155,7 +158,7 @@ class DefinitionReader:
                 )
             return False
         name, subscripts, argument = parsed
-        if name in CONSTANTS and not subscripts and not _names_something(right):
+        if name in CONSTANTS and not subscripts and not names_something(right):
             return False
         if name.rstrip("'") == r"\sigma" != name and self.page.scope.lookup(r"\sigma") is None:
             raise Fault(
@@ -202,6 +205,16 @@ class DefinitionReader:
             return known.meaning.parameter not in self.page.extents and not known.defined
         if known is None or not known.defined or isinstance(known.meaning, UnreadMeaning):
             return True
+        here = known.section == self.page.scope.section
+        if (
+            here
+            and letters
+            and isinstance(known.meaning, TensorMeaning)
+            and not known.meaning.letters
+        ):
+            # It was defined as a whole array; these are the letters of its axes.
+            spelled = replace(known.meaning, letters=tuple(letters))
+            known = self.page.scope.add(name, spelled, left.span, defined=True)
         if isinstance(known.meaning, TensorMeaning) and (
             # Of a recurrence an equation says what it comes to.
             known.meaning.declared or known.meaning.tensor in self.page.context.recurrent
@@ -260,7 +273,7 @@ class DefinitionReader:
             self._function(name, argument, right, left.span)
         elif (
             isinstance(known.meaning if known else None, ParameterMeaning)
-            or _has_floor(right)
+            or has_floor(right)
             or (known is None and not items and name in self.page.parameter_names)
         ):
             self._extent(name, right, left.span)
@@ -358,7 +371,7 @@ class DefinitionReader:
         check_circle(self.page, self.page.context.define(definition), tensor, span)
         if isinstance(left, syntax.Multiplication) and isinstance(left.factors[1], syntax.Group):
             self.page.arguments[name] = label(left.factors[1].body)
-        self._defined(name, definition, known, span, incoming)
+        self._defined(name, definition, known, span, incoming, spelled=bool(items))
         return True
 
     def _defined(
@@ -368,16 +381,18 @@ class DefinitionReader:
         known: Known | None,
         span: Span,
         incoming: tuple[Tensor, Tensor] | None = None,
+        *,
+        spelled: bool = True,
     ) -> None:
         """The definition is in force from here on; `incoming` are the loss and output of a name for
-        ∂loss/∂output."""
+        ∂loss/∂output, `spelled` says that its letters are written."""
         tensor = definition.tensor
-        spelled = tuple(index.name for index in definition.indices)
+        letters = tuple(index.name for index in definition.indices) if spelled else ()
         meaning = known.meaning if known is not None else None
         declared = (
             isinstance(meaning, TensorMeaning) and meaning.tensor == tensor and meaning.declared
         )
-        self.page.scope.add(name, TensorMeaning(tensor, declared, spelled), span, defined=True)
+        self.page.scope.add(name, TensorMeaning(tensor, declared, letters), span, defined=True)
         self.page.inputs.pop(tensor, None)
         if incoming is not None:
             loss, output = incoming
@@ -482,13 +497,3 @@ def _recurs(name: str, right: Node) -> bool:
         and any(isinstance(item, syntax.Addition) for item in subscript_items(part.subscript, None))
         for part in nodes(right)
     )
-
-
-def _names_something(node: Node) -> bool:
-    """Whether a symbol stands in it that is no constant of mathematics."""
-    symbols = (part.name for part in nodes(node) if isinstance(part, syntax.Symbol))
-    return any(name not in CONSTANTS for name in symbols)
-
-
-def _has_floor(node: Node) -> bool:
-    return any(isinstance(part, syntax.Group) and part.open == r"\lfloor" for part in nodes(node))

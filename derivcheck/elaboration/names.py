@@ -181,3 +181,13 @@ def whole(sides: tuple[Node, ...]) -> Span:
     for side in sides[1:]:
         span = span | side.span
     return span
+
+
+def names_something(node: Node) -> bool:
+    """Whether a symbol stands in it that is no constant of mathematics."""
+    symbols = (part.name for part in nodes(node) if isinstance(part, syntax.Symbol))
+    return any(name not in CONSTANTS for name in symbols)
+
+
+def has_floor(node: Node) -> bool:
+    return any(isinstance(part, syntax.Group) and part.open == r"\lfloor" for part in nodes(node))
