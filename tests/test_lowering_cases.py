@@ -281,3 +281,14 @@ def test_a_matrix_is_not_turned_to_meet_a_vector() -> None:
     text = registered("least_squares_hessian").code("jax")
     assert "X @ w" in text
     assert "r @ X" in text
+
+
+def test_a_number_in_a_sum_stays_with_what_it_cancels() -> None:
+    divergence = registered("gaussian_kl")
+    small = np.full((3, 5), 1e-9)
+    (_, D), _ = divergence.forward(small, small, small)
+    exact = 5 / 2 * (1e-18 + 1e-18 / 2)  # the series of mu^2 + e^rho - 1 - rho
+    np.testing.assert_allclose(D, np.full(3, exact), rtol=1e-6)
+    text = divergence.code("numpy")
+    assert "expm1(" in text.split("def pullback")[0]
+    assert "expm1(" not in text.split("def pullback")[1]

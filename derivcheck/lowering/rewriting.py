@@ -156,8 +156,10 @@ def _sum(index: Index, body: Expression) -> Expression:
             extent = apply("max", extent, ZERO)
         return multiply(extent, body)
     if isinstance(body, Add):
-        if any(_splits(term, index) for term in body.terms):
-            return add(*(_sum(index, term) for term in body.terms))
+        apart = [term for term in body.terms if _splits(term, index)]
+        if apart:
+            together = add(*(term for term in body.terms if term not in apart))
+            return add(*(_sum(index, term) for term in apart), _sum(index, together))
         return Sum(index, body)
     factors = factors_of(body)
     for position, factor in enumerate(factors):
@@ -179,28 +181,25 @@ def _sum(index: Index, body: Expression) -> Expression:
 
 def _splits(term: Expression, index: Index) -> bool:
     """Whether a term is better summed by itself: a delta, a constant, a contraction, or something
-    with a coefficient, which another sum may have with another."""
+    with a coefficient, which another sum may have with another. A number stays: e^x − 1 keeps its
+    digits only as a whole."""
+    if isinstance(term, Rational):
+        return False
     factors = factors_of(term)
     if any(isinstance(factor, Delta) and _solve(factor, index) is not None for factor in factors):
         return True
     free = [set(free_indices(factor)) for factor in factors]
     if any(not indices and tuple(tensors(f)) for f, indices in zip(factors, free, strict=True)):
         return True
-    if any(_is_square(factor) and index in free_indices(factor) for factor in factors):
-        return True
+    match [factor for factor in factors if index in free_indices(factor)]:
+        case [Power(Entry(), Rational(exponent))] if exponent == 2:  # the tensor with itself
+            return True
+        case _:
+            pass
     if not any(index in indices for indices in free):
         return True
     union = set[Index]().union(*free)
     return sum(index in indices for indices in free) > 1 and union not in free
-
-
-def _is_square(factor: Expression) -> bool:
-    """Whether the factor is a contraction of a tensor with itself as soon as it is summed."""
-    match factor:
-        case Power(Entry(), Rational(exponent)):
-            return exponent == 2
-        case _:
-            return False
 
 
 def _solve(equation: Delta, index: Index) -> Affine | None:
