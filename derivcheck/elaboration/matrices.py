@@ -165,6 +165,13 @@ def _arrays(chain: Sequence[_Unit]) -> list[_Unit]:
     return found
 
 
+def _is_marked(chain: Sequence[_Unit]) -> bool:
+    r"""Whether a sign stands between arrays, `A * B` or `x \cdot y`, of nobody knows which product."""
+    places = [place for place, unit in enumerate(chain) if unit.shape != NUMBER]
+    between = chain[places[0] + 1 : places[-1] + 1] if places else ()
+    return any(unit.operator not in ("", "/") for unit in between)
+
+
 def _shape_of_chain(chain: Sequence[_Unit]) -> Shape | None:
     arrays = _arrays(chain)
     if not arrays:
@@ -184,7 +191,7 @@ def product(
         return None
     of = _shape_of_product(units)
     span = whole(tuple(factors))
-    if of is None:
+    if of is None or any(map(_is_marked, chains)):
         raise unsupported("a product of whole arrays", span, _WRITE)
     indices = implicit(reader, of.axes, span)
     # Factors that do not fit each other are a fault of the page. Whether the product fits the
