@@ -166,7 +166,7 @@ def _arrays(chain: Sequence[_Unit]) -> list[_Unit]:
 
 
 def _is_marked(chain: Sequence[_Unit]) -> bool:
-    r"""Whether a sign stands between arrays, `A * B` or `x \cdot y`, of nobody knows which product."""
+    r"""Whether a sign stands between arrays, `A * B` or `x \cdot y`; nobody says which product."""
     places = [place for place, unit in enumerate(chain) if unit.shape != NUMBER]
     between = chain[places[0] + 1 : places[-1] + 1] if places else ()
     return any(unit.operator not in ("", "/") for unit in between)
