@@ -9,10 +9,11 @@ from functools import partial
 from derivcheck import syntax
 from derivcheck.elaboration.declarations import is_constant
 from derivcheck.elaboration.integers import IntegerReader, Letters
-from derivcheck.elaboration.names import declared_name, nodes
+from derivcheck.elaboration.names import declared_name, names_something, nodes
 from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.elaboration.supposing import Knowledge
+from derivcheck.expression import parameters, tensors
 from derivcheck.syntax import Node, Statement
 
 _RANGE = re.compile(
@@ -28,7 +29,31 @@ BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
 
 def knowledge(page: PageState) -> Knowledge:
     """What a page knows about its statements, as the words around them need it."""
-    return Knowledge(partial(restricts, page), partial(arrow, page), partial(premise, page))
+    return Knowledge(
+        partial(restricts, page),
+        partial(_is_instance, page),
+        partial(arrow, page),
+        partial(premise, page),
+    )
+
+
+def _is_instance(page: PageState, statement: Statement) -> bool:
+    """`τ = 1/2` for a declared number that a definition uses already."""
+    if [relation.sign for relation in statement.relations] != ["="]:
+        return False
+    left, right = statement.sides
+    name = declared_name(left)
+    known = page.scope.lookup(name) if name is not None else None
+    if known is None or known.defined or names_something(right):
+        return False
+    bodies = [definition.body for definition in page.context.definitions.values()]
+    match known.meaning:
+        case TensorMeaning(tensor, declared=True):
+            return any(tensor in tensors(body) for body in bodies)
+        case ParameterMeaning(parameter):
+            return any(parameter in parameters(body) for body in bodies)
+        case _:
+            return False
 
 
 def is_range(page: PageState, statement: Statement) -> bool:

@@ -32,6 +32,11 @@ _SUPPOSES = re.compile(
     r"|under the constraints?)(?: that)?[\s:,*_]*$",
     re.IGNORECASE,
 )
+_SETS = re.compile(
+    r"\b(?:let|set|setting|take|taking|choose|fix|use|using|put|with|where|and|or|by|defaults?|is|are"
+    r"|be|to|as)[\s:,*_(]*$",
+    re.IGNORECASE,
+)
 _LOOSE = re.compile(r"\b(?:with|where|since|because)[\s:,*_]*$", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?<!even )(?<!as )(?<!see )(?<!check )(?<!ask )(?<!test )"
@@ -59,12 +64,14 @@ _GENERAL = re.compile(
 class Condition:
     """What must hold; `statement` is None where only words say it, `negated` for “unless”.
 
-    `last` says that it stands at the end of a chain of equalities, and so qualifies the last one.
+    `last` says that it stands at the end of a chain of equalities, and so qualifies the last one,
+    `aside` that it holds as far as its sentence goes.
     """
 
     statement: Statement | None
     negated: bool = False
     last: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,15 @@ class Knowledge:
     """What a page knows about its statements.
 
     `restricts` says of a statement after words such as “if” (or "" for one that stands in a claim's
-    own piece, after it) whether it restricts rather than defines or names a range. `arrow` says
-    whether a statement is said to follow from the one before it ("right"; "both" for the other
-    way too), and `premise` whether one from which another follows is a "condition", a "claim" or a
+    own piece, after it) whether it restricts rather than defines or names a range; `instance`
+    whether it gives a number to a symbol that is declared and in use. `arrow` says whether a
+    statement is said to follow from the one before it ("right"; "both" for the other way too), and
+    `premise` whether one from which another follows is a "condition", a "claim" or a
     "definition".
     """
 
     restricts: Callable[[Statement, str], bool]
+    instance: Callable[[Statement], bool]
     arrow: Callable[[Statement, Statement], str]
     premise: Callable[[Statement], str]
 
@@ -114,6 +123,7 @@ class _Place:
     """The words directly before it in its sentence; empty after another statement of its piece."""
     first: bool
     """Whether it begins its piece of mathematics."""
+    display: bool
     case: bool = False
     """Whether it is a condition that holds until the next case."""
     arrow: str = ""
@@ -215,7 +225,8 @@ class Suppositions:
                 roles[key] = role if role.lead == "condition" else Role(own, role.lead)
             last = not any(later.places for later in sentences[number + 1 :])
             if last and leading and not any(not role.lead for role in found.values()):
-                self._carried = leading
+                ended = number < len(sentences) - 1
+                self._carried = tuple(c for c in leading if not (ended and c.aside))
             yield roles
 
 
@@ -237,7 +248,7 @@ def _sentences(
         for order, statement in enumerate(pieces[part]):
             if statement.relations:
                 led = statement.words or (words if not order else "")
-                place = _Place((number, order), statement, led, not order)
+                place = _Place((number, order), statement, led, not order, part.display)
                 place.arrow = page.arrow(before, statement) if before is not None else ""
                 sentence.places.append(place)
             before = statement
@@ -277,6 +288,11 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         elif not place.first and waiting and page.restricts(place.statement, ""):
             condition, trailing = Condition(place.statement), True
             match = None
+        elif _is_aside(place) and page.instance(place.statement):
+            # “For the median, τ = 1/2, …”: of one value, and only as far as the sentence goes.
+            roles[place.key] = Role((), "condition")
+            leading, waiting = (Condition(place.statement, aside=True),), []
+            continue
         else:
             lead = (
                 "supposed"
@@ -302,6 +318,12 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         for key, role in roles.items():
             roles[key] = Role((*role.governed, Condition(None)), role.lead)
     return roles, leading
+
+
+def _is_aside(place: _Place) -> bool:
+    """Whether words lead to it within a sentence, and none that say that it is to be so."""
+    words = place.words.strip(" \n\t*-+")
+    return not place.display and bool(words) and _SETS.search(words) is None
 
 
 def _imply(sentence: _Sentence, roles: dict[Key, Role], page: Knowledge) -> None:
