@@ -225,7 +225,7 @@ class Attempt:
         for place in places:
             steps = [(other - place).constant for other in places]
             summed = any(isinstance(index, Working) for index in place.indices())
-            if not summed and all(step is not None and step >= 0 for step in steps):
+            if not summed and len(steps) > 1 and all(s is not None and s >= 0 for s in steps):
                 return axis, place
         return None
 
