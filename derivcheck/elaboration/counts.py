@@ -35,7 +35,12 @@ def counts(statements: Sequence[Statement]) -> dict[Span, Count]:
         for side in statement.sides:
             for node in nodes(side):
                 found.update(_of_mean(node))
-    return {span: count for span, count in found.items() if count.name not in explained}
+    declared = {name for statement in statements for name in _shapes(statement)}
+    return {
+        span: count
+        for span, count in found.items()
+        if count.name not in explained and (count.sure or count.name not in declared)
+    }
 
 
 def lengths(ranges: Mapping[str, Range | None], statements: Sequence[Statement]) -> dict[str, str]:
@@ -101,6 +106,14 @@ def _letters(denominator: Node) -> tuple[str, ...]:
 
 def _may_count(name: str) -> bool:
     return len(name) == 1 and (name.isupper() or name in _LOWER_CASE)
+
+
+def _shapes(statement: Statement) -> Iterator[str]:
+    """The letters of declared shapes."""
+    if [relation.sign for relation in statement.relations] == [r"\in"]:
+        yield from (
+            node.name for node in nodes(statement.sides[1]) if isinstance(node, syntax.Symbol)
+        )
 
 
 def _all_explained(statements: Iterable[Statement]) -> set[str]:

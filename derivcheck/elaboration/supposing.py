@@ -42,9 +42,8 @@ _WORDS = re.compile(
     r"(?<!even )(?<!as )(?<!see )(?<!check )(?<!ask )(?<!test )"
     r"\b(?:(?:if|unless|provided|as long as|only when)\b(?! (?:we|you|one|I)\b)"
     r"|for (?:an? |any |every |all )?(?:(?:(?:anti|skew)-?)?symmetric|diagonal|orthogonal"
-    r"|invertible|(?:non-?)?(?:positive|negative|zero)|small|large|one-hot|normali[sz]ed|cent(?:er|re)d)\b"
-    r"|at (?:the |an? )?(?:optimum|minimum|maximum|origin|equilibrium|convergence|solution)\b"
-    r"|to (?:first|second|leading) order\b|in the limit\b)",
+    r"|invertible|(?:non-?)?(?:positive|negative|zero)|one-hot|normali[sz]ed|cent(?:er|re)d)\b"
+    r"|at (?:the |an? )?(?:optimum|minimum|maximum|origin|equilibrium|convergence|solution)\b)",
     re.IGNORECASE,
 )
 _OTHERWISE = re.compile(r"^\W*(?:and |but )?(?:otherwise|else)\b", re.IGNORECASE)
