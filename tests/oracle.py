@@ -40,6 +40,7 @@ from derivcheck.expression import (
     Rational,
     Sum,
     Tensor,
+    binders,
     tensors,
     walk,
 )
@@ -67,6 +68,8 @@ NOTHING = mpf(10) ** -40
 SIZES = 4
 BENT_SIZES = 48
 """Of a reading with kinks, whose sides may differ between two of them only."""
+INTEGRAL_SIZES = 400
+"""Of a reading of sizes alone."""
 TRIES = 5
 """For each of these, where at most both sides are 0 or one has no value."""
 THRESHOLD = 1000
@@ -102,11 +105,14 @@ def differs(
     )
     telling = 0
     bent = _bends(sides, context)
-    wanted = BENT_SIZES if bent else SIZES
+    integral = not inputs and not any(list(binders(n)) for side in sides for n in walk(side))
+    wanted = INTEGRAL_SIZES if integral else BENT_SIZES if bent else SIZES
     far = _far(sides, context)
     tried = 0
     with mp.workdps(DIGITS):
-        for extents in _sizes(parameters, context, definitions, generator, TRIES * wanted):
+        for extents in _sizes(
+            parameters, context, definitions, generator, TRIES * wanted, large=integral
+        ):
             if telling == wanted:
                 break
             tried += 1
@@ -196,8 +202,13 @@ def _sizes(
     definitions: Mapping[Parameter, Expression],
     generator: numpy.random.Generator,
     most: int,
+    *,
+    large: bool = False,
 ) -> Iterator[dict[Parameter, int]]:
-    """Sizes from 1 to 4, the first of them 2 and 3 throughout, then 3 and 2."""
+    """Sizes from 1 to 4, the first of them 2 and 3 throughout, then 3 and 2; up to 10⁸ if `large`.
+
+    Where nothing but sizes is compared, a small relative difference shows only there.
+    """
     found = 0
     for attempt in range(2 * most):
         if attempt < 2:
@@ -205,6 +216,8 @@ def _sizes(
         else:
             choices = (2, 3) if attempt < SIZES else (1, 2, 2, 3, 3, 4)
             sizes = [int(n) for n in generator.choice(choices, len(parameters))]
+            if large and attempt % 2:
+                sizes = [int(10**power) for power in generator.uniform(0, 8, len(parameters))]
         chosen = {p: n - (p.minimum == 0) for p, n in zip(parameters, sizes, strict=True)}
         complete = complete_extents(chosen, definitions, context.hypotheses)
         if complete is not None:

@@ -148,7 +148,7 @@ class LinkReader:
     def _standing(self, reading: Reading) -> tuple[str, ...]:
         stray = set(free_indices(reading.right)) - set(free_indices(reading.left))
         names = {index.name for index in stray}
-        return tuple(sorted((names & self.page.mentioned) - self.page.running))
+        return tuple(sorted(names & self.page.mentioned))
 
     def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:
         """The tensors that nothing declares or defines and no definition uses.

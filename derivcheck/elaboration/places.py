@@ -41,6 +41,11 @@ def running_letters(statements: Iterable[Statement]) -> set[str]:
     return running
 
 
+def letters_on_the_left(statements: Iterable[Statement]) -> set[str]:
+    """The letters with which an equation is for an array, whether that defines or claims."""
+    return {letter for s in statements for _, letters in _introduced(s) for letter in letters}
+
+
 def fixed_letters(statements: Iterable[Statement], source: Source) -> dict[str, Bound | None]:
     """The letters that the page says stand for one place, if they do not run; and the size of the
     axis, None where it is not written."""

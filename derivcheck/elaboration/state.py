@@ -20,7 +20,7 @@ from derivcheck.elaboration.names import (
     parts,
     subscript_items,
 )
-from derivcheck.elaboration.places import fixed_letters, running_letters
+from derivcheck.elaboration.places import fixed_letters, letters_on_the_left, running_letters
 from derivcheck.elaboration.recurrences import (
     Bound,
     Piece,
@@ -104,7 +104,7 @@ class PageState:
     symmetric: set[str] = field(default_factory=set[str])
     """The arrays that the page says are symmetric in two axes, and does not define."""
     mentioned: set[str] = field(default_factory=set[str])
-    """The symbols that stand alone in prose."""
+    """The symbols that stand alone in prose, and are no letters that run."""
     running: set[str] = field(default_factory=set[str])
     """The letters that a sum binds somewhere, or with which an array is introduced."""
     lengths: dict[str, str] = field(default_factory=dict[str, str])
@@ -163,6 +163,7 @@ class PageState:
         self.mentioned = {found[0] for found in alone if found is not None}
         self.symmetric = symmetric_names(statements, self.source)
         self.running = running_letters(statements)
+        self.mentioned -= self.running | letters_on_the_left(statements)
         for name, size in fixed_letters(statements, self.source).items():
             if name in self.subscript_letters - self.running and name not in self.ranks:
                 self._fix(name, size)
