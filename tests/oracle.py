@@ -105,7 +105,9 @@ def differs(
     )
     telling = 0
     bent = _bends(sides, context)
-    integral = not inputs and not any(list(binders(n)) for side in sides for n in walk(side))
+    integral = not (inputs or reading.indices) and not any(
+        list(binders(n)) for side in sides for n in walk(side)
+    )
     wanted = INTEGRAL_SIZES if integral else BENT_SIZES if bent else SIZES
     far = _far(sides, context)
     tried = 0
