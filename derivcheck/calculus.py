@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from derivcheck.expression import (
     ONE,
+    PI,
     ZERO,
     Add,
     Affine,
@@ -64,8 +65,6 @@ from derivcheck.expression import (
 
 ScalarRule = Callable[[Expression, Expression], Expression]
 
-_PI = multiply(rational(4), apply("arctan", ONE))
-
 SCALAR_RULES: Mapping[str, ScalarRule] = {
     # f          x, Ω = f(x)    f′(x)
     "exp": lambda x, y: y,
@@ -82,7 +81,7 @@ SCALAR_RULES: Mapping[str, ScalarRule] = {
     "cosh": lambda x, y: apply("sinh", x),
     "arctan": lambda x, y: power(add(ONE, power(x, 2)), -1),
     "erf": lambda x, y: divide(
-        multiply(rational(2), apply("exp", negate(power(x, 2)))), square_root(_PI)
+        multiply(rational(2), apply("exp", negate(power(x, 2)))), square_root(PI)
     ),
 }
 """Scalar derivative rules; at a kink they take the value that `Positive` and sign take there."""

@@ -248,3 +248,8 @@ class Statement:
     relations: tuple[Relation, ...]
     span: Span
     words: str = ""
+
+    @property
+    def equates(self) -> bool:
+        """Whether it begins with an equality, which may define."""
+        return bool(self.relations) and self.relations[0].sign in ("=", ":=", r"\equiv")

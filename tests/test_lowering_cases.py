@@ -17,6 +17,7 @@ from derivcheck.derivation import ClosedForm
 from derivcheck.expression import (
     MINUS_ONE,
     ONE,
+    PI,
     Affine,
     Definition,
     Delta,
@@ -61,8 +62,6 @@ def either(mask: Expression, value: Expression, otherwise: Expression) -> Expres
 def sigmoid(argument: Expression) -> Expression:
     return power(add(ONE, exp(negate(argument))), -1)
 
-
-PI = multiply(rational(4), apply("arctan", ONE))
 
 CODE: dict[str, tuple[Expression, str]] = {
     "two sides": (either(above(0), v, multiply(rational(2), v)), "where(v > 0, v, 2 * v)"),

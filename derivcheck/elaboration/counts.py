@@ -7,7 +7,7 @@ convicted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from derivcheck import syntax
@@ -27,10 +27,14 @@ class Count:
     sure: bool
 
 
-def counts(statements: Sequence[Statement]) -> dict[Span, Count]:
+def explained_names(statements: Iterable[Statement]) -> set[str]:
+    """What equations or declarations are about, and what has subscripts or is one."""
+    return {name for statement in statements for name in _explained(statement)}
+
+
+def counts(statements: Sequence[Statement], explained: Set[str]) -> dict[Span, Count]:
     """The counts by the place of their sums, of names that nothing else on the page explains."""
     found: dict[Span, Count] = {}
-    explained = _all_explained(statements)
     for statement in statements:
         for side in statement.sides:
             for node in nodes(side):
@@ -43,9 +47,8 @@ def counts(statements: Sequence[Statement]) -> dict[Span, Count]:
     }
 
 
-def lengths(ranges: Mapping[str, Range | None], statements: Sequence[Statement]) -> dict[str, str]:
+def lengths(ranges: Mapping[str, Range | None], explained: Set[str]) -> dict[str, str]:
     """How many places a letter runs over where its whole range is written, of such names."""
-    explained = _all_explained(statements)
     return {
         letter: written.upper.name
         for letter, written in ranges.items()
@@ -116,12 +119,7 @@ def _shapes(statement: Statement) -> Iterator[str]:
         )
 
 
-def _all_explained(statements: Iterable[Statement]) -> set[str]:
-    return {name for statement in statements for name in _explained(statement)}
-
-
 def _explained(statement: Statement) -> Iterator[str]:
-    """What an equation or declaration is about, and what has subscripts or is one."""
     if statement.relations:
         for side in statement.sides[:1]:
             items = side.items if isinstance(side, syntax.Sequence) else (side,)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader
-from derivcheck.elaboration.names import declared_name, label, subscript_items
+from derivcheck.elaboration.names import array_name, declared_name, label, subscript_items
 from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
@@ -31,7 +31,6 @@ _POSITIVE_STATIC = re.compile(
     r"\b(stride|dilation|groups?|heads?|size|numbers?|count|length)\b", re.IGNORECASE
 )
 _NONNEGATIVE_STATIC = re.compile(r"\bpadding\b", re.IGNORECASE)
-_SYMMETRIC = re.compile(r"\bsymmetric\b", re.IGNORECASE)
 OUTPUT = re.compile(r"\boutputs?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
 COTANGENT = re.compile(r"\bcotangents?\b(?:\s+(?:is|are))?[\s:,]*$", re.IGNORECASE)
 CONTINUES = re.compile(r"^\s*(?:,|and|,\s*and)?\s*$", re.IGNORECASE)
@@ -84,7 +83,7 @@ class DeclarationReader:
                 letters = subscript_items(subscript, None)
             case _:
                 return None
-        full, name = declared_name(item), declared_name(replace(item, subscript=None))
+        full, name = declared_name(item), array_name(item)
         if full is None or name is None or self.page.scope.lookup(full) is not None:
             return None
         names = [letter.name for letter in letters if isinstance(letter, syntax.Symbol)]
@@ -139,13 +138,7 @@ class DeclarationReader:
                     "declare a symbol before its first use",
                 )
             raise _redeclared(name, span)
-        symmetric = ()
-        if _SYMMETRIC.search(sentence) and len(shape.extents) == 2:
-            symmetric = ((0, 1),)
         tensor = self.page.new_tensor(name, shape.extents, span, domain=shape.domain, declared=True)
-        if symmetric:
-            tensor = replace(tensor, symmetric=symmetric)
-            self.page.scope.add(name, TensorMeaning(tensor, True), span)
         self.page.inputs[tensor] = None
 
     def _restrict(self, name: str, tensor: Tensor, domain: Domain, span: Span) -> None:
@@ -241,7 +234,7 @@ class DeclarationReader:
             name = declared_name(item)
             known = self.page.scope.lookup(name) if name else None
             if known is None and isinstance(item, syntax.Scripted):
-                inner = declared_name(replace(item, subscript=None))
+                inner = array_name(item)
                 whole = self.page.scope.lookup(inner) if inner is not None else None
                 if inner is not None and whole is not None and item.subscript is not None:
                     known, name = whole, inner

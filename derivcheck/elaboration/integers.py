@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.names import (
-    declared_name,
+    array_name,
     label,
     nodes,
     parts,
@@ -115,7 +114,7 @@ class Letters:
         for side in self._sides:
             for node in nodes(side):
                 if isinstance(node, syntax.Scripted) and node.subscript is not None:
-                    array = declared_name(replace(node, subscript=None)) or ""
+                    array = array_name(node) or ""
                     for place, item in enumerate(subscript_items(node.subscript, None)):
                         start = self._page.counting.start(array, place)
                         if (

@@ -15,7 +15,16 @@ from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.names import declared_name, is_transpose, peeled, whole
 from derivcheck.elaboration.side_reader import SideReader
-from derivcheck.expression import Expression, Index, fresh, multiply, power, total
+from derivcheck.expression import (
+    Affine,
+    Expression,
+    Index,
+    fresh,
+    multiply,
+    power,
+    substitute,
+    total,
+)
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
@@ -195,16 +204,16 @@ def product(
         raise unsupported("a product of whole arrays", span, _WRITE)
     indices = implicit(reader, of.axes, span)
     # Factors that do not fit each other are a fault of the page. Whether the product fits the
-    # equation may be a matter of layout.
-    own = [fresh(Index(index.name, reader.page.sizes.placeholder(index.name))) for index in indices]
-    for chain in chains:
-        _chain(reader, chain, tuple(own))
-    fitting = zip(own, indices, strict=True)
-    if not all(reader.page.sizes.unify(mine.extent, index.extent) for mine, index in fitting):
+    # equation may be a matter of layout: so it has indices of its own first.
+    sizes = reader.page.sizes
+    own = tuple(fresh(Index(index.name, sizes.placeholder(index.name))) for index in indices)
+    value = multiply(*(_chain(reader, chain, own) for chain in chains))
+    pairs = tuple(zip(own, indices, strict=True))
+    if not all(sizes.unify(mine.extent, index.extent) for mine, index in pairs):
         if any(index.serial for index in indices):
             raise Fault("extent-mismatch", "two factors do not fit each other", span, _WRITE)
         raise unsupported("a product of other sizes than the equation", span, _WRITE)
-    return multiply(*(_chain(reader, chain, indices) for chain in chains))
+    return substitute(value, {mine: Affine.of(index) for mine, index in pairs})
 
 
 def _chain(reader: SideReader, chain: Sequence[_Unit], indices: tuple[Index, ...]) -> Expression:

@@ -97,12 +97,17 @@ def subscripted(base: str, subscript: Node) -> str:
 _AROUND = 60
 
 
-def alone_in_prose(statement: Statement, source: Source) -> tuple[str, str, str] | None:
-    """The name of a symbol that stands alone in prose, and the text before and behind it."""
+def around(span: Span, source: Source) -> tuple[str, str]:
+    """What the page says directly before a place and behind it."""
+    before = source.text[max(span.start - _AROUND, 0) : span.start]
+    return before, source.text[span.end : span.end + _AROUND]
+
+
+def alone_in_prose(statement: Statement) -> str | None:
+    """The name of a symbol that stands alone in prose."""
     match statement:
-        case Statement((syntax.Symbol(name, span=span),), ()):
-            before = source.text[max(span.start - _AROUND, 0) : span.start]
-            return name, before, source.text[span.end : span.end + _AROUND]
+        case Statement((syntax.Symbol(name),), ()):
+            return name
         case _:
             return None
 
@@ -147,6 +152,13 @@ def declared_name(node: Node) -> str | None:
             return full if subscript is None else subscripted(full, subscript)
         case _:
             return None
+
+
+def array_name(node: Node) -> str | None:
+    """The canonical name of the array that an entry is of; of a bare symbol its own."""
+    return declared_name(
+        replace(node, subscript=None) if isinstance(node, syntax.Scripted) else node
+    )
 
 
 def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ from derivcheck.elaboration.scope import FunctionMeaning, Meaning, ParameterMean
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     ONE,
+    PI,
     Affine,
     Entry,
     Expression,
@@ -20,7 +21,6 @@ from derivcheck.expression import (
     Tensor,
     apply,
     delta,
-    multiply,
     number,
     power,
     rational,
@@ -28,9 +28,6 @@ from derivcheck.expression import (
 )
 from derivcheck.source import Span
 from derivcheck.syntax import Node
-
-PI = multiply(rational(4), apply("arctan", ONE))
-"""The number π."""
 
 _LAYERS = ("l", "L", r"\ell")
 

@@ -26,7 +26,7 @@ from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
-from derivcheck.elaboration.names import declared_name, label, whole
+from derivcheck.elaboration.names import array_name, declared_name, label, whole
 from derivcheck.elaboration.open_losses import cotangents as cotangents_of
 from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
 from derivcheck.elaboration.restriction import (
@@ -295,7 +295,7 @@ class _Page:
                 return False
             bare = name
             if isinstance(item, syntax.Scripted):
-                bare = declared_name(replace(item, subscript=None))
+                bare = array_name(item)
                 powered = isinstance(item.superscript, syntax.Numeral) and label(item.base)
                 if powered and self.state.scope.lookup(powered) is not None:
                     return False  # x² > 0 is a claim, σ² > 0 declares unless σ is known

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from derivcheck import syntax
-from derivcheck.elaboration.names import alone_in_prose, declared_name, nodes
+from derivcheck.elaboration.names import alone_in_prose, around, array_name, nodes
 from derivcheck.elaboration.recurrences import BOUND, LETTER, Bound
 from derivcheck.source import Source
 from derivcheck.syntax import Node, Statement
@@ -62,26 +62,24 @@ def fixed_letters(statements: Iterable[Statement], source: Source) -> dict[str, 
 
 def _called_label(statement: Statement, source: Source) -> str | None:
     """The symbol that stands alone in prose that calls it a label: “the correct class $y$”."""
-    name, before, after = alone_in_prose(statement, source) or ("", "", "")
+    name = alone_in_prose(statement)
+    before, after = around(statement.span, source)
     return name if _BEFORE.search(before) or _AFTER.match(after) else None
 
 
 def _introduced(statement: Statement) -> Iterator[tuple[str, set[str]]]:
     """The array that a statement may introduce, and the letters of its axes."""
-    if not statement.relations:
-        return
-    sign, left = statement.relations[0].sign, statement.sides[0]
-    items = left.items if isinstance(left, syntax.Sequence) else (left,)
-    for item in items:
-        match item:
-            case syntax.Symbol(name) if sign == r"\in":
-                yield name, set()
-            case syntax.Scripted(syntax.Symbol(), subscript) if sign in ("=", ":=", r"\equiv"):
-                bare = syntax.Scripted(item.base, None, item.superscript, item.primes, item.span)
-                name = declared_name(bare) or ""
-                yield name, _symbols(subscript) if subscript is not None else set()
-            case _:
-                pass
+    left = statement.sides[0]
+    match left:
+        case syntax.Scripted(syntax.Symbol(), subscript) if statement.equates:
+            yield array_name(left) or "", _symbols(subscript) if subscript is not None else set()
+        case _ if [relation.sign for relation in statement.relations] == [r"\in"]:
+            items = left.items if isinstance(left, syntax.Sequence) else (left,)
+            for item in items:
+                if isinstance(item, syntax.Symbol):
+                    yield item.name, set()
+        case _:
+            pass
 
 
 def _symbols(node: Node) -> set[str]:

@@ -104,7 +104,7 @@ def stated_recurrences(
     steps: dict[str, tuple[Node, ...]] = {}
     shifted: set[tuple[str, int]] = set()
     for statement in statements:
-        if statement.relations and statement.relations[0].sign in ("=", ":=", r"\equiv"):
+        if statement.equates:
             name, items = _entry(statement.sides[0])
             odd = [place for place, item in enumerate(items) if not _is_letter(item, ranges)]
             bound = written_place(items[odd[0]]) if len(odd) == 1 else None

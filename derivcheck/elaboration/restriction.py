@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import partial
 
 from derivcheck import syntax
 from derivcheck.elaboration.declarations import is_constant
 from derivcheck.elaboration.integers import IntegerReader, Letters
-from derivcheck.elaboration.names import declared_name, names_something, nodes
+from derivcheck.elaboration.names import array_name, declared_name, names_something, nodes
 from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.elaboration.supposing import Knowledge
@@ -168,8 +167,7 @@ def premise(page: PageState, statement: Statement) -> str:
         return "claim"
     if len(others) == 1 and is_constant(others[0]):
         return "condition"
-    bare = replace(left, subscript=None) if isinstance(left, syntax.Scripted) else left
-    name = declared_name(bare)
+    name = array_name(left)
     known = page.scope.lookup(name) if name is not None else None
     if known is None:
         powered = isinstance(left, syntax.Scripted) and isinstance(left.superscript, syntax.Numeral)
@@ -199,15 +197,8 @@ def _known(page: PageState, sides: tuple[Node, ...]) -> bool:
         name is None or page.scope.lookup(name) is not None or page.scope.lookup(bare) is not None
         for side in sides
         if not is_constant(side)
-        for name, bare in [(declared_name(side), _bare(side))]
+        for name, bare in [(declared_name(side), array_name(side) or "")]
     )
-
-
-def _bare(side: Node) -> str:
-    """The name of an array without its subscripts."""
-    if isinstance(side, syntax.Scripted):
-        return declared_name(replace(side, subscript=None)) or ""
-    return declared_name(side) or ""
 
 
 def _is_size(page: PageState, node: Node) -> bool:

@@ -9,11 +9,12 @@ from itertools import pairwise
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.counting import Counting
-from derivcheck.elaboration.counts import Count, counts, lengths
+from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
     alone_in_prose,
+    array_name,
     declared_name,
     label,
     nodes,
@@ -147,8 +148,9 @@ class PageState:
                             and isinstance(second, syntax.Group)
                             and isinstance(second.body, syntax.Symbol | syntax.Scripted)
                         )
-        self.counts = counts(statements)
-        self.lengths = lengths(written_ranges(statements, self.source), statements)
+        explained = explained_names(statements)
+        self.counts = counts(statements, explained)
+        self.lengths = lengths(written_ranges(statements, self.source), explained)
         self.parameter_names |= {count.name for count in self.counts.values()}
         self.parameter_names |= set(self.lengths.values())
         for whole, factors in products:
@@ -159,8 +161,8 @@ class PageState:
         self.numbered -= lettered
         for name in self.numbered:
             self.ranks.pop(name, None)
-        alone = (alone_in_prose(statement, self.source) for statement in statements)
-        self.mentioned = {found[0] for found in alone if found is not None}
+        alone = map(alone_in_prose, statements)
+        self.mentioned = {name for name in alone if name is not None}
         self.symmetric = symmetric_names(statements, self.source)
         self.running = running_letters(statements)
         self.mentioned -= self.running | letters_on_the_left(statements)
@@ -200,7 +202,7 @@ class PageState:
             for side in statement.sides:
                 for node in nodes(side):
                     if isinstance(node, syntax.Scripted) and node.subscript is not None:
-                        name = declared_name(replace(node, subscript=None))
+                        name = array_name(node)
                         for place, item in enumerate(subscript_items(node.subscript, None)):
                             if isinstance(item, syntax.Symbol) and item.name in self.ranges:
                                 lower = self.ranges[item.name].lower

@@ -33,8 +33,7 @@ _SUPPOSES = re.compile(
     re.IGNORECASE,
 )
 _SETS = re.compile(
-    r"\b(?:let|set|setting|take|taking|choose|fix|use|using|put|with|where|and|or|by|defaults?|is|are"
-    r"|be|to|as)[\s:,*_(]*$",
+    r"\b(?:let|set|setting|take|taking|choose|fix|put|where|and|or)[\s:,*_(]*$",
     re.IGNORECASE,
 )
 _LOOSE = re.compile(r"\b(?:with|where|since|because)[\s:,*_]*$", re.IGNORECASE)
@@ -265,6 +264,7 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         leading = (Condition(None),)
     roles: dict[Key, Role] = {}
     waiting: list[_Place] = []
+    asides: tuple[Condition, ...] = ()
     for place in sentence.places:
         match = _LEADS.search(place.words)
         if place.statement.words:
@@ -287,10 +287,11 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         elif not place.first and waiting and page.restricts(place.statement, ""):
             condition, trailing = Condition(place.statement), True
             match = None
-        elif _is_aside(place) and page.instance(place.statement):
+        elif _is_aside(place, asides) and page.instance(place.statement):
             # “For the median, τ = 1/2, …”: of one value, and only as far as the sentence goes.
             roles[place.key] = Role((), "condition")
-            leading, waiting = (Condition(place.statement, aside=True),), []
+            asides = (*asides, Condition(place.statement, aside=True))
+            leading, waiting = asides, []
             continue
         else:
             lead = (
@@ -319,10 +320,13 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
     return roles, leading
 
 
-def _is_aside(place: _Place) -> bool:
-    """Whether words lead to it within a sentence, and none that say that it is to be so."""
+def _is_aside(place: _Place, before: Sequence[Condition]) -> bool:
+    """Whether words lead to it within a sentence, and none that say that it is to be so; or it is
+    one more of those before it."""
     words = place.words.strip(" \n\t*-+")
-    return not place.display and bool(words) and _SETS.search(words) is None
+    further = bool(before) and words.strip(" ,").lower() in ("", "and")
+    led = bool(words) and _SETS.search(words) is None
+    return not place.display and (further or led)
 
 
 def _imply(sentence: _Sentence, roles: dict[Key, Role], page: Knowledge) -> None:

@@ -9,16 +9,20 @@ import re
 from collections.abc import Iterable
 
 from derivcheck import syntax
-from derivcheck.elaboration.names import alone_in_prose, declared_name, subscript_items
+from derivcheck.elaboration.names import around, array_name, declared_name, subscript_items
 from derivcheck.source import Source
 from derivcheck.syntax import Statement
 
+_KINDS = r"(?:real|square|positive|negative|definite|semi-?definite)"
 _BEFORE = re.compile(
-    r"(?<!\bif )(?<!\bfor )(?<!\bfor a )(?<!\bwhen )(?<!\bnot )(?<!non-)(?<!skew-)(?<!anti-)"
-    r"\bsymmetric(?:[\s,]+[a-z-]+){0,3}\s+\$?\s*$",
+    r"(?<!\bif )(?<!\bif a )(?<!\bfor )(?<!\bfor a )(?<!\bwhen )(?<!\bnot )(?<!\bno )"
+    rf"(?<!non-)(?<!skew-)(?<!anti-)\bsymmetric(?:[\s,]+(?:{_KINDS}|matri(?:x|ces)|arrays?))*\s+\$?\s*$",
     re.IGNORECASE,
 )
-_AFTER = re.compile(r"\s*\$?,?\s*(?:is|be|are)\s+(?:an?\s+)?(?:(?:real|square)\s+)?symmetric\b")
+_AFTER = re.compile(
+    rf"\s*\$?[\s,:(]*(?:(?:is|be|are)\s+)?(?:an?\s+|the\s+)?(?:{_KINDS}[\s,]+(?:and\s+)?)*symmetric\b",
+    re.IGNORECASE,
+)
 _CONDITIONAL = re.compile(r"\b(?:if|when|whenever|unless|for)\s+\$?\s*$", re.IGNORECASE)
 
 
@@ -29,19 +33,24 @@ def symmetric_names(statements: Iterable[Statement], source: Source) -> set[str]
     for statement in statements:
         if (name := symmetry(statement)) is not None:
             found.add(name)
-        elif (alone := alone_in_prose(statement, source)) is not None:
-            name, before, after = alone
+        elif statement.equates:
+            defined.add(array_name(statement.sides[0]) or "")
+        elif names := _spoken_of(statement):
+            before, after = around(statement.span, source)
             is_so = _AFTER.match(after) and not _CONDITIONAL.search(before)
             if is_so or _BEFORE.search(before):
-                found.add(name)
-        elif statement.relations and statement.relations[0].sign in ("=", ":=", r"\equiv"):
-            match statement.sides[0]:
-                case syntax.Scripted(base, _, superscript, primes, span):
-                    bare = syntax.Scripted(base, None, superscript, primes, span)
-                    defined.add(declared_name(bare) or "")
-                case side:
-                    defined.add(declared_name(side) or "")
+                found |= names
     return found - defined
+
+
+def _spoken_of(statement: Statement) -> set[str]:
+    """The symbols that stand alone in prose, or are declared there."""
+    signs = [relation.sign for relation in statement.relations]
+    if signs not in ([], [r"\in"]):
+        return set()
+    side = statement.sides[0]
+    items = side.items if isinstance(side, syntax.Sequence) else (side,)
+    return {name for item in items if (name := declared_name(item)) is not None}
 
 
 def symmetry(statement: Statement) -> str | None:

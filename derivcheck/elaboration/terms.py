@@ -34,6 +34,7 @@ from derivcheck.elaboration.scope import (
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
     ONE,
+    PI,
     Derivative,
     Entry,
     Expression,
@@ -189,7 +190,7 @@ class Translator:
                     -1,
                 )
             elif self._is_number_pi(factors, operators, position):
-                value = naming.PI
+                value = PI
             else:
                 self._no_matrix_product(factors, operators, position)
                 value = self.value(node)

@@ -11,7 +11,7 @@ from derivcheck import syntax
 from derivcheck.derivation import Derivation, UsedPage
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.instances import Instance, is_restricted, letters_for
-from derivcheck.elaboration.names import declared_name, subscript_items
+from derivcheck.elaboration.names import array_name, declared_name, subscript_items
 from derivcheck.elaboration.scope import PageMeaning
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.expression import (
@@ -171,7 +171,7 @@ class UseReader:
         tensor = self.page.scope.tensor(name) if name else None
         items: tuple[Node, ...] = ()
         if tensor is None and isinstance(node, syntax.Scripted):
-            bare = declared_name(replace(node, subscript=None))
+            bare = array_name(node)
             tensor = self.page.scope.tensor(bare) if bare else None
             items = subscript_items(node.subscript, None)
         if tensor is None:

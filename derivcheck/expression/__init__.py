@@ -19,6 +19,7 @@ wrote.
 """
 
 from derivcheck.expression.constructors import (
+    PI,
     add,
     apply,
     delta,
@@ -109,6 +110,7 @@ __all__ = [
     "FOREIGN",
     "MINUS_ONE",
     "ONE",
+    "PI",
     "ZERO",
     "Add",
     "Affine",

@@ -141,3 +141,7 @@ def total(indices: Iterable[Index], body: Expression) -> Expression:
     for index in reversed(tuple(indices)):
         body = Sum(index, body)
     return body
+
+
+PI = multiply(rational(4), apply("arctan", ONE))
+"""The number π."""
