@@ -264,7 +264,6 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         leading = (Condition(None),)
     roles: dict[Key, Role] = {}
     waiting: list[_Place] = []
-    asides: tuple[Condition, ...] = ()
     for place in sentence.places:
         match = _LEADS.search(place.words)
         if place.statement.words:
@@ -287,11 +286,11 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         elif not place.first and waiting and page.restricts(place.statement, ""):
             condition, trailing = Condition(place.statement), True
             match = None
-        elif _is_aside(place, asides) and page.instance(place.statement):
+        elif page.instance(place.statement) and (_is_aside(place) or _goes_on(place, leading)):
             # “For the median, τ = 1/2, …”: of one value, and only as far as the sentence goes.
             roles[place.key] = Role((), "condition")
-            asides = (*asides, Condition(place.statement, aside=True))
-            leading, waiting = asides, []
+            before = leading if _goes_on(place, leading) else ()
+            leading, waiting = (*before, Condition(place.statement, aside=True)), []
             continue
         else:
             lead = (
@@ -320,13 +319,15 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
     return roles, leading
 
 
-def _is_aside(place: _Place, before: Sequence[Condition]) -> bool:
-    """Whether words lead to it within a sentence, and none that say that it is to be so; or it is
-    one more of those before it."""
+def _is_aside(place: _Place) -> bool:
+    """Whether words lead to it within a sentence, and none that say that it is to be so."""
     words = place.words.strip(" \n\t*-+")
-    further = bool(before) and words.strip(" ,").lower() in ("", "and")
-    led = bool(words) and _SETS.search(words) is None
-    return not place.display and (further or led)
+    return not place.display and bool(words) and _SETS.search(words) is None
+
+
+def _goes_on(place: _Place, conditions: Sequence[Condition]) -> bool:
+    """Whether it is one more of the conditions directly before it."""
+    return not place.display and bool(conditions) and place.words.strip(" ,").lower() == "and"
 
 
 def _imply(sentence: _Sentence, roles: dict[Key, Role], page: Knowledge) -> None:
