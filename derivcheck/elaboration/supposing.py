@@ -277,7 +277,9 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
             waiting = []
             continue
         if place.first and match is not None and page.restricts(place.statement, match[0]):
-            condition = Condition(place.statement, match["unless"] is not None)
+            # “In the plain case, μ = 1, …” is no “Case 1: …”, which holds until the next.
+            aside = match["case"] is not None and not _opens(place, match)
+            condition = Condition(place.statement, match["unless"] is not None, aside=aside)
             trailing = (
                 bool(waiting)
                 and not match[0][0].isupper()
@@ -289,8 +291,10 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         elif page.instance(place.statement) and (_is_aside(place) or _goes_on(place, leading)):
             # “For the median, τ = 1/2, …”: of one value, and only as far as the sentence goes.
             roles[place.key] = Role((), "condition")
-            before = leading if _goes_on(place, leading) else ()
-            leading, waiting = (*before, Condition(place.statement, aside=True)), []
+            if not _goes_on(place, leading):
+                leading = ()
+            leading = (*leading, Condition(place.statement, aside=True))
+            waiting = []
             continue
         else:
             lead = (
@@ -304,7 +308,8 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
             waiting = [*waiting, place] if not lead else waiting
             continue
         roles[place.key] = Role((), "condition")
-        place.case = match is not None and bool(match["case"] or match["suppose"])
+        opens = match is not None and match["case"] is not None and _opens(place, match)
+        place.case = opens or (match is not None and match["suppose"] is not None)
         if trailing:
             # What stands in a piece of its own after a comma qualifies that piece alone.
             piece = None if place.first else place.key[0]
@@ -317,6 +322,11 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         for key, role in roles.items():
             roles[key] = Role((*role.governed, Condition(None)), role.lead)
     return roles, leading
+
+
+def _opens(place: _Place, match: re.Match[str]) -> bool:
+    """Whether nothing stands before these words in their sentence."""
+    return not place.words[: match.start()].strip(" \n\t*_-")
 
 
 def _is_aside(place: _Place) -> bool:
