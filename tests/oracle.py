@@ -59,6 +59,9 @@ DIGITS = 50
 STEP = mpf(10) ** -9
 """Of the central differences of order 4: truncation near 1e-36, cancellation near 1e-41."""
 
+TURN = mpf(10) ** -3
+"""By how much a slope may change within a step: where it bends it jumps, elsewhere it creeps."""
+
 DISTINCT = mpf(10) ** -14
 """Relative distance above which two sides count as different: far above every error here."""
 
@@ -339,13 +342,18 @@ class World:
         return self.memo[key]
 
     def slope(self, operand: Expression, variable: Place, indices: Mapping[Index, int]) -> mpf:
-        """The central difference of order 4 in one entry."""
+        """The central difference of order 4 in one entry; raises `Undefined` across a kink."""
 
         def moved(steps: int) -> mpf:
             moves = (*self.moved, (variable, steps * STEP))
             return World(self.context, self.extents, self.inputs, moves).value(operand, indices)
 
-        return (moved(-2) - 8 * moved(-1) + 8 * moved(1) - moved(2)) / (12 * STEP)
+        farthest = moved(-2), moved(2)
+        found = (farthest[0] - 8 * moved(-1) + 8 * moved(1) - farthest[1]) / (12 * STEP)
+        turn = (sum(farthest) - 2 * moved(0)) / (2 * STEP)
+        if abs(turn) > TURN * max(abs(found), 1):
+            raise Undefined("a kink")
+        return found
 
 
 def _is_condition(expression: Expression) -> bool:

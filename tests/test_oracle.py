@@ -139,3 +139,16 @@ def test_points_outside_a_natural_domain_are_passed_over():
     assert differs(Reading(square_root(power(scalar(), 2)), scalar(), (), Context())) is True
     assert differs(Reading(divide(scalar(), scalar()), ONE, (), Context())) is False
     assert differs(Reading(subtract(scalar(), scalar()), ONE, (), Context())) is True
+
+
+@pytest.mark.parametrize(("place", "slope"), [(0, None), (1, 1), (-1, -1)])
+def test_no_slope_is_taken_across_a_kink(place, slope):
+    variable = Tensor("u")
+    derivative = Derivative(apply("abs", Entry(variable)), Entry(variable))
+    with mp.workdps(DIGITS):
+        world = World(Context(), {}, {variable: {(): mpf(place)}})
+        if slope is None:
+            with pytest.raises(Undefined):
+                world.value(derivative, {})
+        else:
+            assert abs(world.value(derivative, {}) - slope) < mpf(10) ** -30
