@@ -18,7 +18,7 @@ from training_models import data_of, shortened
 
 from derivcheck.training import MODELS, Plan, Run
 from derivcheck.training.arrays import precision
-from derivcheck.training.comparison import clock, throughput
+from derivcheck.training.comparison import clock, in_pytorch, throughput
 from derivcheck.training.data import Data
 from derivcheck.training.loop import initial_parameters
 from derivcheck.training.parity import scaled_differences
@@ -147,55 +147,18 @@ def test_jax_steps_are_as_fast_as_those_of_autodiff(name):
     assert found.ratio * found.spread >= JAX_RATIO
 
 
-@pytest.fixture
-def in_torch():
-    """The losses in PyTorch; it is no requirement of ours, and the CPU is all that it gets."""
-    pytest.importorskip("torch", reason="PyTorch is not installed")
-    import training_torch_baselines
-
-    return training_torch_baselines
-
-
-def in_torch_of(in_torch, run: Run):
-    """The first batch, with the model's state, and the parameters, as tensors."""
-    given = {**run.batches.at(0), **run.position.state}
-    return in_torch.tensors(given), in_torch.parameters_of(run.position.parameters)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_in_pytorch_have_the_same_gradients(name, in_torch):
-    run, _ = runs_of(name, "float64")
-    with precision("jax", "float64"):
-        given = run.position.parameters, run.position.state, run.batches.at(0)
-        losses, found, _ = from_pullbacks(run.plan.model, "jax")(*given)
-    batch, parameters = in_torch_of(in_torch, run)
-    written = getattr(in_torch, LOSSES[name].__name__)
-    loss = written(parameters, batch, run.plan.model.recipe.options)
-    loss.backward()
-    assert float(losses["loss"]) == pytest.approx(loss.item(), rel=1e-12)
-    expected = {each: value.grad.numpy() for each, value in parameters.items()}
-    assert max(scaled_differences(found, expected).values()) < 1e-10
-
-
 @pytest.mark.benchmark
 @pytest.mark.parametrize("name", LOSSES)
-def test_jax_steps_beside_those_of_pytorch(name, in_torch):
+def test_jax_steps_beside_those_of_pytorch(name):
     """A figure and no target: a step of PyTorch's own layers and optimisers, on the CPU."""
-    run, _ = runs_of(name, "float32")
-    batch, parameters = in_torch_of(in_torch, run)
-    step = in_torch.step_of(
-        getattr(in_torch, LOSSES[name].__name__), parameters, run.plan.model.recipe
-    )
-
-    def theirs(count: int) -> float:
-        begun = time.process_time()
-        for _ in range(count):
-            step(batch)
-        return (time.process_time() - begun) / count
-
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    run, autodiff = runs_of(name, "float32")
+    theirs = in_pytorch(run, time.process_time)
     with precision("jax", "float32"):
-        found = throughput(clock(run, time.process_time), theirs)
+        clocks = [clock(each, time.process_time) for each in (run, autodiff)]
+        found = throughput(*clocks, theirs)
+    assert found.pytorch
     print(
-        f"\n{name}: {found.ours:.0f} steps/s, {found.ratio:.2f} times PyTorch; "
+        f"\n{name}: {found.ours:.0f} steps/s, {found.ours / found.pytorch:.2f} times PyTorch; "
         f"A/A {found.spread:.2f}"
     )

@@ -231,6 +231,9 @@ def conclusion(run: Run, facts: report.Facts) -> str:
             f"{speed.ours:.1f} steps/s beside {speed.autodiff:.1f} with jax.grad: a ratio of "
             f"{speed.ratio:.2f}, where {speed.spread:.2f} is noise"
         )
+        if speed.pytorch:
+            ratio = speed.ours / speed.pytorch
+            lines.append(f"{speed.pytorch:.1f} steps/s with PyTorch: a ratio of {ratio:.2f}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
@@ -24,11 +25,13 @@ SHORTEST = 0.02
 
 @dataclass(frozen=True)
 class Throughput:
-    """Steps a second; `spread` is the ratio of two medians of autodiff with itself."""
+    """Steps a second; `spread` is the ratio of two medians of autodiff with itself. `pytorch` is
+    None where nothing was measured, see `in_pytorch`."""
 
     ours: float
     autodiff: float
     spread: float
+    pytorch: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -100,21 +103,24 @@ class Comparison:
             self.parameters[name] = max(value, self.parameters.get(name, 0.0))
 
     def throughput(self) -> Throughput:
-        """Of the run and of autodiff, at equal positions; takes a few seconds."""
+        """Of the run, of autodiff and of PyTorch, at equal positions; takes a few seconds."""
         with precision("jax", self.run.plan.dtype):
-            return throughput(clock(self.run), clock(self.autodiff))
+            return throughput(clock(self.run), clock(self.autodiff), in_pytorch(self.run))
 
 
 Clock = Callable[[int], float]
 """Takes so many steps; the seconds that one of them took."""
 
 
-def throughput(ours: Clock, autodiff: Clock) -> Throughput:
-    """Both in turns, after one step each to compile it."""
-    counts = [_enough(each) for each in (ours, autodiff)]
-    times = [(autodiff(counts[1]), ours(counts[0]), autodiff(counts[1])) for _ in range(REPEATS)]
-    first, middle, last = (median(each) for each in zip(*times, strict=True))
-    return Throughput(1 / middle, 2 / (first + last), max(first, last) / min(first, last))
+def throughput(ours: Clock, autodiff: Clock, pytorch: Clock | None = None) -> Throughput:
+    """All in turns, after one step each to compile it; autodiff twice."""
+    clocks = [autodiff, ours, *([pytorch] if pytorch else []), autodiff]
+    counts = [_enough(each) for each in clocks[:-1]]
+    counts.append(counts[0])
+    times = [[each(n) for each, n in zip(clocks, counts, strict=True)] for _ in range(REPEATS)]
+    first, middle, *rest, last = (median(each) for each in zip(*times, strict=True))
+    spread = max(first, last) / min(first, last)
+    return Throughput(1 / middle, 2 / (first + last), spread, 1 / rest[0] if rest else None)
 
 
 def _enough(steps: Clock) -> int:
@@ -142,6 +148,32 @@ def clock(run: Run, now: Callable[[], float] = time.perf_counter) -> Clock:
         # JAX hands arrays out before they are computed.
         for value in position.parameters.values():
             numpy.asarray(value)
+        return (now() - begun) / count
+
+    return seconds
+
+
+def in_pytorch(run: Run, now: Callable[[], float] = time.perf_counter) -> Clock | None:
+    """Of steps on the same batch as PyTorch takes them, from where the run is.
+
+    None where PyTorch is not installed, where the run is not on the CPU or in bfloat16, and for a
+    model of which there is no other writing.
+    """
+    import jax  # heavy; a throughput is measured after a run
+
+    model, dtype = run.plan.model, run.plan.dtype
+    if find_spec("torch") is None or dtype == "bfloat16" or jax.default_backend() != "cpu":
+        return None
+    from derivcheck.training import pytorch  # needs what is not required
+
+    if model.name not in pytorch.LOSSES:
+        return None
+    step, _ = pytorch.stepper(model, run.position.parameters, run.position.state, run.batches.at(0))
+
+    def seconds(count: int) -> float:
+        begun = now()
+        for _ in range(count):
+            step()
         return (now() - begun) / count
 
     return seconds
