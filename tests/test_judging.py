@@ -61,6 +61,22 @@ def test_verdict(formula: str, verdict: Verdict, code: str) -> None:
     assert (judgement.verdict, judgement.code) == (verdict, code)
 
 
+@pytest.mark.parametrize(
+    ("prose", "verdict", "code"),
+    [
+        ("$k$ is the largest.", Verdict.UNDECIDED, "unclear-index"),
+        ("$k$ runs over the entries.", Verdict.ILL_FORMED, "unequal-free-indices"),
+        ("$i$ and $k$ run over the entries.", Verdict.ILL_FORMED, "unequal-free-indices"),
+        ("$i$ runs over rows, $k$ over entries.", Verdict.ILL_FORMED, "unequal-free-indices"),
+    ],
+)
+def test_a_letter_that_prose_lets_run_is_no_label(prose: str, verdict: Verdict, code: str) -> None:
+    """Elsewhere it may be one, and then a lost sum is no fault."""
+    lost = r"$$\frac{\partial}{\partial x_j} \sum_i x_i^2 = 2 x_k [j = k]$$"
+    judgement = judged(VECTORS, prose + "\n\n" + lost)
+    assert (judgement.verdict, judgement.code) == (verdict, code)
+
+
 def test_a_convention_at_a_kink_is_a_subgradient() -> None:
     faulty = judged(VECTORS, r"$$\frac{d}{da} |a| = [a > 0] - [a < 0] + 2 [a \ge 0] [a \le 0]$$")
     assert (faulty.verdict, faulty.code) == (Verdict.UNDECIDED, "no-subgradient")

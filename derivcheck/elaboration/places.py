@@ -24,6 +24,11 @@ _AFTER = re.compile(
     rf"\s*\$?,?\s*(?:is|be|denotes)?\s+(?:the|a|an|its)?\s*(?:\w+\s+){{0,2}}{_NOUN}\b"
 )
 
+_OTHERS = r"(?:\s*(?:,|and|or)\s*(?:and\s+)?\$[^$\s]+\$)*"
+_RUNS = re.compile(
+    rf"\$?{_OTHERS}\s+(?:(?:runs?|ranges?|goes|go)\s+over|over|index(?:es)?|counts?|numbers?)\b"
+)
+
 
 def running_letters(statements: Iterable[Statement]) -> set[str]:
     """The letters that a sum binds, or with which an array is introduced."""
@@ -39,6 +44,12 @@ def running_letters(statements: Iterable[Statement]) -> set[str]:
                 if isinstance(node, syntax.BigOperator):
                     running.update(letter.name for letter in node.letters)
     return running
+
+
+def letters_said_to_run(statements: Iterable[Statement], source: Source) -> set[str]:
+    """The letters of which prose says so: “$j$ and $k$ run over the units, $m$ over the input”."""
+    named = ((alone_in_prose(statement), statement.span) for statement in statements)
+    return {name for name, span in named if name is not None and _RUNS.match(source.text, span.end)}
 
 
 def letters_on_the_left(statements: Iterable[Statement]) -> set[str]:

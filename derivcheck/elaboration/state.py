@@ -21,7 +21,12 @@ from derivcheck.elaboration.names import (
     parts,
     subscript_items,
 )
-from derivcheck.elaboration.places import fixed_letters, letters_on_the_left, running_letters
+from derivcheck.elaboration.places import (
+    fixed_letters,
+    letters_on_the_left,
+    letters_said_to_run,
+    running_letters,
+)
 from derivcheck.elaboration.recurrences import (
     Bound,
     Piece,
@@ -166,6 +171,7 @@ class PageState:
         self.symmetric = symmetric_names(statements, self.source)
         self.running = running_letters(statements)
         self.mentioned -= self.running | letters_on_the_left(statements)
+        self.mentioned -= letters_said_to_run(statements, self.source)
         for name, size in fixed_letters(statements, self.source).items():
             if name in self.subscript_letters - self.running and name not in self.ranks:
                 self._fix(name, size)
