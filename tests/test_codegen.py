@@ -73,6 +73,15 @@ def test_source_is_stable_byte_by_byte(name: str) -> None:
         assert source(again, backend) == compiled(name, backend).source
 
 
+def test_numpy_takes_a_product_once_that_two_values_need() -> None:
+    """γ·Ȳ is a part of X̄. XLA would have to keep it; for XLA any other pair is as good."""
+    whole = source(lower(derivation("layernorm")), "numpy")
+    assert whole.count("gamma * Y_bar") == 1
+    assert "np.vecdot(gamma_Y_bar, X_hat)" in whole
+    assert "Y_bar * X_hat" not in whole
+    assert "(Y_bar * X_hat) @ gamma" in source(lower(derivation("layernorm")), "jax")
+
+
 def test_the_numpy_backend_does_not_import_jax() -> None:
     script = (
         "import sys; from expression_layers import LAYERS; from derivcheck.codegen import load;"

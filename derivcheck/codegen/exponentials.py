@@ -31,7 +31,7 @@ def softmaxes_ahead(program: Program) -> Program:
         for assignment in program.forward.body
         if isinstance(assignment.value, Softmax) and assignment.value.logarithm
     }
-    moving = _Moving(logarithms, _names(program))
+    moving = _Moving(logarithms, program.names())
     body = [kept for assignment in program.pullback.body for kept in moving.assignment(assignment)]
     if not moving.ahead:
         return program
@@ -73,15 +73,6 @@ class _Moving:
 
     def _softmax(self, name: str) -> Softmax:
         return replace(self.logarithms[name], logarithm=False)
-
-
-def _names(program: Program) -> Names:
-    names = Names()
-    taken = (*program.numbers.values(), *program.inputs, *program.cotangents)
-    assigned = (a.name for a in (*program.forward.body, *program.pullback.body))
-    for name in dict.fromkeys((*taken, *assigned)):
-        names.unique(name)
-    return names
 
 
 def _with(program: Program, moving: _Moving, pullback: Sequence[Assignment]) -> Program:

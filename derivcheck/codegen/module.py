@@ -12,6 +12,7 @@ from derivcheck.codegen.exponentials import calls, softmaxes_ahead
 from derivcheck.codegen.in_place import Step, steps
 from derivcheck.codegen.integers import affine, formula
 from derivcheck.codegen.printing import Backend, Printer
+from derivcheck.codegen.products import products_met
 from derivcheck.codegen.text import (
     INDENT,
     WIDTH,
@@ -59,6 +60,8 @@ def source(program: Program, backend: Backend) -> str:
     near = False
     if backend == "jax":
         program, near = softmaxes_ahead(program), calls(program, "softplus")
+    else:
+        program = products_met(program)
     writer = _Writer(Printer(backend, program.numbers, near=near), program.shapes)
     functions = [writer.forward(program)]
     what = "forward pass"

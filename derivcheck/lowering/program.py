@@ -85,6 +85,15 @@ class Program:
     numbers: Mapping[Parameter, str]
     shapes: Mapping[str, tuple[Affine, ...]]
 
+    def names(self) -> Names:
+        """Names for further values, beside those that the program has."""
+        names = Names()
+        assigned = (a.name for a in (*self.forward.body, *self.pullback.body))
+        taken = (*self.numbers.values(), *self.inputs, *self.cotangents, *assigned)
+        for name in dict.fromkeys(taken):
+            names.unique(name)
+        return names
+
 
 @dataclass(frozen=True)
 class FormulaProgram:
