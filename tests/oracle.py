@@ -147,7 +147,8 @@ def differs(
                 scale = max(abs(left), abs(right), mpf(10) ** -12)
                 if abs(left - right) > DISTINCT * scale:
                     return True
-                present += not left == right == 0
+                # What a difference quotient leaves of 0 tells as little as 0.
+                present += max(abs(left), abs(right)) > DISTINCT * scale
                 if present == CHOICES:
                     break
             # Where a window meets nothing both sides are 0, and another size has to tell.
