@@ -22,7 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from derivcheck import transcript
+from derivcheck import transcript, whole_files
 from derivcheck.checked import Checked, Task
 from derivcheck.source import Source
 
@@ -69,8 +69,8 @@ def key(source: Source, task: Task, used: Iterable[Source] = ()) -> str:
     digest = sha256()
     _add(digest, environment(), repr(task))
     for page in (source, *used):
-        # Of the path only the name shows in an outcome: generated code is called after the page.
-        _add(digest, PurePath(page.path).stem, page.text)
+        # Of the path only the name tells: what is read, and what generated code is called.
+        _add(digest, PurePath(page.path).name, page.text)
     return digest.hexdigest()
 
 
@@ -112,15 +112,9 @@ class Cache:
         if not checked.complete or checked.contradicted:
             return
         content = transcript.dumps(checked)
-        path = self._path(key)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
         with suppress(OSError):
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                beside.write_text(f"{_heading(key, content)}\n{content}", encoding="utf-8")
-                beside.replace(path)
-            finally:
-                beside.unlink(missing_ok=True)
+            whole_files.write(self._path(key), f"{_heading(key, content)}\n{content}")
 
     def prune(self) -> None:
         """Remove what was not used for longest until the rest fits, and what a crash left."""

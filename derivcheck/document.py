@@ -1,4 +1,4 @@
-r"""A Markdown page to blocks of prose and mathematics, every piece with its place.
+r"""A page of Markdown or LaTeX to blocks of prose and mathematics, every piece with its place.
 
 Mathematics is found first, in the raw text, and masked; Markdown's block structure is read from
 what is left, so that `= b` or `+ c` on a line of a formula is neither a heading nor a list.
@@ -16,16 +16,22 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from derivcheck import tex
 from derivcheck.diagnostic import Diagnostic, DocumentError, Severity
 from derivcheck.math_regions import Region, UnclosedMath, math_regions
 from derivcheck.source import Source, Span
 
 MATH_LANGUAGES = frozenset({"math", "latex-math", "katex"})
 LONGEST_FRONT_MATTER = 65_536
+LARGEST_PAGE = 16 * 2**20
+"""Bytes; nobody writes so much, but a path may name anything."""
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _QUOTE = re.compile(r"[ \t]*((?:>[ \t]?)*)")
 _BEGINNING = Span(0, 0)
+_A_PAGE = "a page is Markdown or LaTeX with mathematics, in UTF-8"
 # A private character: Markdown gives it no meaning.
 _MASK = "\ue000"
 
@@ -89,11 +95,15 @@ Block: TypeAlias = Heading | Paragraph | Code
 
 @dataclass(frozen=True)
 class Document:
-    """`front_matter` is empty where the page has none; blocks are in reading order."""
+    """`front_matter` is empty where the page has none; blocks are in reading order.
+
+    `preamble` is what LaTeX source says before its first page, macros among it.
+    """
 
     source: Source
     front_matter: Mapping[str, object]
     blocks: tuple[Block, ...]
+    preamble: str = ""
 
 
 def load_source(path: str | Path) -> Source:
@@ -103,12 +113,34 @@ def load_source(path: str | Path) -> Source:
     """
     name = str(path)
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST_PAGE + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _fault(Source(name, ""), "unreadable", f"cannot read this file: {reason}") from error
+    if data.startswith(_UTF_16):
+        raise _fault(
+            Source(name, ""),
+            "invalid-utf8",
+            "this is text in UTF-16",
+            help="save the file as UTF-8",
+        )
     if b"\0" in data[:8192]:
-        raise _fault(Source(name, ""), "binary", "this is a binary file, not text")
+        raise _fault(Source(name, ""), "binary", "this is a binary file, not text", help=_A_PAGE)
+    if len(data) > LARGEST_PAGE:
+        raise _fault(
+            Source(name, ""),
+            "unreadable",
+            f"this file has more than {LARGEST_PAGE // 2**20} MiB",
+            help="give the page alone, or split it",
+        )
+    if Path(path).suffix == ".ipynb":
+        raise _fault(
+            Source(name, ""),
+            "unreadable",
+            "this is a notebook, not a page",
+            help="`jupyter nbconvert --to markdown` makes a page of it",
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -122,7 +154,7 @@ def load_source(path: str | Path) -> Source:
         ) from error
     source = Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
     if not source.text.strip():
-        raise _fault(source, "empty", "this page is empty")
+        raise _fault(source, "empty", "this page is empty", help=_A_PAGE)
     return source
 
 
@@ -130,15 +162,22 @@ def read_document(source: Source) -> Document:
     r"""The blocks of a page.
 
     Mathematics is `$…$`, `$$…$$`, `\(…\)`, `\[…\]`, `` $`…`$ ``, fenced ```` ```math ```` and raw
-    `\begin{align}…\end{align}`; never inside code, and `$5 and $6` is money.
+    `\begin{align}…\end{align}`; never inside code, and `$5 and $6` is money. A file whose name ends
+    in `.tex` is LaTeX, see `tex.as_markdown`.
 
     Raises DocumentError with the code `unclosed-math` (a `$$` without its partner) or
     `front-matter` (YAML that cannot be read, or is no mapping).
     """
     text = source.text.replace("\r\n", " \n").replace("\r", " ")
-    front_matter, start = _front_matter(source, text)
+    front_matter: Mapping[str, object] = {}
+    start, preamble, is_tex = 0, "", tex.is_tex(source.path)
+    if is_tex:
+        front_matter = {"title": tex.title(text)}
+        text, preamble = tex.as_markdown(text), tex.preamble(text)
+    else:
+        front_matter, start = _front_matter(source, text)
     try:
-        regions = math_regions(text, start)
+        regions = math_regions(text, start, indented_code=not is_tex)
     except UnclosedMath as unclosed:
         raise _fault(
             source,
@@ -147,8 +186,8 @@ def read_document(source: Source) -> Document:
             Span(unclosed.offset, unclosed.offset + 2),
             "close it with $$, or write \\$ for a dollar sign",
         ) from unclosed
-    blocks = _Blocks(source, text, regions).read(start)
-    return Document(source, front_matter, blocks)
+    blocks = _Blocks(source, text, regions).read(start, indented_code=not is_tex)
+    return Document(source, front_matter, blocks, preamble)
 
 
 def _fault(
@@ -200,7 +239,7 @@ class _Blocks:
         self.lines = source.line_starts
         self.next_region = 0
 
-    def read(self, start: int) -> tuple[Block, ...]:
+    def read(self, start: int, *, indented_code: bool) -> tuple[Block, ...]:
         pieces: list[str] = []
         at = start
         for region in self.regions:
@@ -213,6 +252,8 @@ class _Blocks:
         masked = "\n" * self.text.count("\n", 0, start) + "".join(pieces)
         self.masked = masked.split("\n")
         markdown = MarkdownIt("commonmark").enable("table").disable(["html_block", "reference"])
+        if not indented_code:
+            markdown.disable("code")
         tokens: list[Token] = []
         markdown.block.parse(masked.replace("\0", "\ufffd"), markdown, {}, tokens)
         return tuple(self._blocks(tokens, self.text.count("\n", 0, start), start))

@@ -10,6 +10,7 @@ import re
 
 from derivcheck.derivation import Item
 from derivcheck.source import Source
+from derivcheck.tex import as_markdown, is_tex
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,}|\$\$)")
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.+?)\s*#*\s*$")
@@ -53,10 +54,11 @@ def statement(source: Source, item: Item) -> str:
 
 
 def headings(source: Source) -> tuple[tuple[int, str], ...]:
-    """(line number, text) of each Markdown heading, fenced blocks and display mathematics aside."""
+    """(line number, text) of each heading, fenced blocks and display mathematics aside."""
     found: list[tuple[int, str]] = []
     fence = ""
-    for number, line in enumerate(source.text.split("\n"), start=1):
+    text = as_markdown(source.text) if is_tex(source.path) else source.text
+    for number, line in enumerate(text.split("\n"), start=1):
         mark = _FENCE.match(line)
         if mark and not fence:
             one_liner = mark[1] == "$$" and line.rstrip().endswith("$$") and line.strip() != "$$"

@@ -68,22 +68,22 @@ class UnclosedMath(Exception):
         self.offset = offset
 
 
-def math_regions(text: str, start: int = 0) -> list[Region]:
+def math_regions(text: str, start: int = 0, *, indented_code: bool = True) -> list[Region]:
     """All mathematics from `start` on but fenced ```` ```math ````, in order, never overlapping.
 
-    Raises UnclosedMath.
+    `indented_code` says whether lines indented by four can be code. Raises UnclosedMath.
     """
-    return _Scan(text, start).run()
+    return _Scan(text, start, _indented_code(text, start) if indented_code else []).run()
 
 
 class _Scan:
-    def __init__(self, text: str, start: int) -> None:
+    def __init__(self, text: str, start: int, code: list[Span]) -> None:
         self.text = text
         self.at = start
         self.regions: list[Region] = []
         # What was searched for without success, and up to where: not searched for again.
         self.absent: dict[str, int] = {}
-        self.code = _indented_code(text, start)
+        self.code = code
         self.next_code = 0
         self.paragraph_end = -1
 

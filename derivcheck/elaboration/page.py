@@ -95,7 +95,7 @@ class _Page:
             for part in block.parts
             if isinstance(part, Math)
         ]
-        macros = collect_macros(math.latex for math in maths)
+        macros = collect_macros((self.document.preamble, *(math.latex for math in maths)))
         pieces = {math: parse_math(math.latex, math.span.start, macros) for math in maths}
         self.state.look_ahead([statement for parsed in pieces.values() for statement in parsed])
         for block in self.document.blocks:
@@ -243,7 +243,7 @@ class _Page:
         (side,) = statement.sides
         text = self.state.source.slice(statement.span)
         if isinstance(side, syntax.Unreadable) and "=" in text:
-            fault = unsupported(side.construct, side.span, side.help)
+            fault = unsupported(side.construct, side.place, side.help)
             self.items.append(
                 Item(Kind.CLAIM, statement.span, statement.span, text, None, fault.diagnostic())
             )
