@@ -73,8 +73,9 @@ def _digits(value: float | None) -> str:
 
 def _finding(judged: Judged) -> Diagnostic | None:
     judgement = judged.judgement
+    wrong = fault(judged.item)
     if judgement is None:
-        return fault(judged.item)
+        return wrong
     severity = LOUDNESS[judgement.verdict]
     if severity is None:
         return None
@@ -82,7 +83,7 @@ def _finding(judged: Judged) -> Diagnostic | None:
         severity,
         judgement.code,
         judgement.message,
-        judged.item.span,
+        judged.item.span if wrong is None else wrong.span,
         tuple(notes(judgement)),
         judgement.help,
     )
@@ -126,7 +127,7 @@ def resting(judgement: Judgement) -> str:
 def counterexample_text(point: Counterexample) -> str:
     """A point to be checked in the head: extents, then values, then indices, then both sides."""
     groups = [
-        " ".join(f"{name}={value}" for name, value in point.extents.items()),
+        " ".join(f"{unicode_name(name)}={value}" for name, value in point.extents.items()),
         "  ".join(f"{unicode_name(name)}={array(value)}" for name, value in point.values.items()),
         " ".join(f"{name}={value}" for name, value in point.indices.items()),
     ]

@@ -196,10 +196,11 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A stretch that the reader does not understand; the rest of the statement still stands."""
+    """A side that is not understood, for what stands at `place`; the others still stand."""
 
     construct: str
     help: str
+    place: Span
     span: Span
 
 

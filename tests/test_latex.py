@@ -273,7 +273,7 @@ def test_unreadable(latex: str) -> None:
     (statement,) = parse_math(latex)
     (fault,) = statement.sides
     assert isinstance(fault, syntax.Unreadable)
-    assert (fault.construct, latex[fault.span.start : fault.span.end]) == (construct, text)
+    assert (fault.construct, latex[fault.place.start : fault.place.end]) == (construct, text)
 
 
 def test_a_fault_leaves_the_other_sides_of_its_statement() -> None:

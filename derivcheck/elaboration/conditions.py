@@ -36,8 +36,8 @@ def truth(reader: SideReader, node: Node) -> Expression:
         case syntax.Chain(sides, relations):
             links = zip(sides, relations, sides[1:], strict=False)
             return multiply(*(_relation(reader, a, sign, b) for a, sign, b in links))
-        case syntax.Unreadable(construct, help_text, span):
-            raise unsupported(construct, span, help_text)
+        case syntax.Unreadable(construct, help_text, place):
+            raise unsupported(construct, place, help_text)
         case _:
             raise unsupported("a condition", node.span, "write a relation such as x > 0")
 

@@ -276,8 +276,8 @@ class IntegerReader:
                 return product
             case syntax.Group(opening, _, body) if opening in ("(", "[", "{"):
                 return self.value(body)
-            case syntax.Unreadable(construct, help_text, span):
-                raise unsupported(construct, span, help_text)
+            case syntax.Unreadable(construct, help_text, place):
+                raise unsupported(construct, place, help_text)
             case _:
                 raise unsupported(
                     f"{label(node)} as a whole number",

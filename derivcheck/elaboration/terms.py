@@ -126,8 +126,8 @@ class Translator:
                 raise unsupported(
                     "a list where a number is needed", span, "write one equation each"
                 )
-            case syntax.Unreadable(construct, help_text, span):
-                raise unsupported(construct, span, help_text)
+            case syntax.Unreadable(construct, help_text, place):
+                raise unsupported(construct, place, help_text)
 
     def addition(self, terms: Sequence[tuple[str, Node]], span: Span) -> Expression:
         values: list[Expression] = []

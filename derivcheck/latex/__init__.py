@@ -56,7 +56,7 @@ def parse_math(
 
 
 def _unreadable(construct: str, span: Span, help: str) -> syntax.Statement:
-    return syntax.Statement((syntax.Unreadable(construct, help, span),), (), span)
+    return syntax.Statement((syntax.Unreadable(construct, help, span, span),), (), span)
 
 
 def _statement(clause: Clause) -> syntax.Statement:
@@ -68,7 +68,10 @@ def _statement(clause: Clause) -> syntax.Statement:
     sides = [_side(Reader(tokens, found, CONSTRUCTS), *part) for part in ranges]
     if clause.condition is not None:
         conditional = syntax.Unreadable(
-            "condition in words", "write cases, or an Iverson bracket", clause.condition
+            "condition in words",
+            "write cases, or an Iverson bracket",
+            clause.condition,
+            clause.condition,
         )
         sides = [sides[0], *(conditional for _ in sides[1:])]
     span = tokens[0].span | tokens[-1].span
@@ -78,12 +81,10 @@ def _statement(clause: Clause) -> syntax.Statement:
 
 def _side(reader: Reader, first: int, last: int) -> syntax.Node:
     if first == last:
-        return syntax.Unreadable(
-            "missing side",
-            "write both sides of the relation",
-            reader.span(max(first - 1, 0), first),
-        )
+        place = reader.span(max(first - 1, 0), first)
+        return syntax.Unreadable("missing side", "write both sides of the relation", place, place)
     try:
         return reader.content(first, last)
     except Fault as fault:
-        return syntax.Unreadable(fault.construct, fault.help, fault.span)
+        span = reader.span(first, last)
+        return syntax.Unreadable(fault.construct, fault.help, fault.span, span)

@@ -113,4 +113,6 @@ class Cursor:
             return Fault("line break inside brackets", token.span, "close the brackets before \\\\")
         if token.kind is Kind.COMMA:
             return Fault("comma", token.span, "separate statements by \\quad or by lines")
+        if not token.text.isprintable():
+            return Fault(f"the character U+{ord(token.text[0]):04X}", token.span, "leave it out")
         return Fault(_NAMES.get(token.text, token.text), token.span)
