@@ -8,7 +8,6 @@ Files are replaced whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from derivcheck import outcome_json, registry
+from derivcheck import outcome_json, registry, whole_files
 from derivcheck.derivation import Kind
 from derivcheck.excerpt import statement
 from derivcheck.findings import findings, resting, tally
@@ -51,25 +50,15 @@ def write_reports(results: Sequence[Checked], directory: Path) -> tuple[Path, ..
         name = name_of(checked)
         for ending, text in (("md", page(checked)), ("json", outcome_json.dumps([checked]))):
             written.append(directory / f"{name}.{ending}")
-            _replace(written[-1], text)
+            whole_files.write(written[-1], text)
     return (*written, write_index(directory))
 
 
 def write_index(directory: Path) -> Path:
     """Over every report that lies in the directory."""
     path = directory / "index.md"
-    _replace(path, index(directory))
+    whole_files.write(path, index(directory))
     return path
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put `text` at `path` in one step: a reader sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def name_of(checked: Checked) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy
 
 from derivcheck.training.arrays import Array
+from derivcheck.whole_files import replacing
 
 _TEXT = "run"
 _FORMAT = 1
@@ -51,17 +52,17 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         {"format": _FORMAT, "identity": checkpoint.identity, "facts": checkpoint.facts}
     )
     entries = {_TEXT: numpy.frombuffer(text.encode(), numpy.uint8), **checkpoint.arrays}
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
+    with replacing(path) as beside, beside.open("wb") as file:
         numpy.savez(file, allow_pickle=False, **entries)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def load(path: Path) -> Checkpoint:
     """What `save` wrote; raises `CheckpointError`."""
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise CheckpointError(path, "this is no checkpoint of derivcheck: no .npz archive")
         with numpy.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         text = json.loads(arrays.pop(_TEXT).tobytes())

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy
 from derivcheck.training.arrays import Array, Dtype
 from derivcheck.training.bundled import NoLibrary
 from derivcheck.training.loop import Look, Run
+from derivcheck.whole_files import replacing
 
 WIDTH, HEIGHT = 5.0, 3.2
 """Inches of one panel."""
@@ -45,6 +47,12 @@ class Side:
     tested: Look
 
 
+def require() -> None:
+    """Raise `NoLibrary` where matplotlib is missing, without the time that it takes to load."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise NoLibrary("matplotlib")
+
+
 def figure(panels: int, height: float = HEIGHT, width: float = WIDTH) -> tuple[Any, Sequence[Any]]:
     """A figure with panels side by side, without a window; raises `NoLibrary`."""
     try:
@@ -57,7 +65,8 @@ def figure(panels: int, height: float = HEIGHT, width: float = WIDTH) -> tuple[A
 
 def save(whole: Any, path: Path) -> None:
     """Without a date or a version inside: equal pictures are equal files."""
-    whole.savefig(path, dpi=100, metadata={"Software": None})
+    with replacing(path) as beside:
+        whole.savefig(beside, format="png", dpi=100, metadata={"Software": None})
 
 
 def curves(sides: Sequence[Side], path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from derivcheck import whole_files
 from derivcheck.report import write_index
 from derivcheck.training import pictures
 from derivcheck.training.comparison import Comparison, Throughput
@@ -95,9 +96,9 @@ def write(run: Run, facts: Facts, comparison: Comparison | None, directory: Path
         metrics=list(facts.tested.values),
     )
     path = directory / f"{name}.md"
-    path.write_text(page, encoding="utf-8", newline="\n")
+    whole_files.write(path, page)
     text = json.dumps(asdict(facts), indent=1, ensure_ascii=False)
-    (directory / f"{name}.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    whole_files.write(directory / f"{name}.json", f"{text}\n")
     write_index(directory)
     return path
 
