@@ -35,6 +35,10 @@ def test_no_heavy_library_is_loaded(arguments):
     assert loaded(arguments) == []
 
 
+def test_the_models_are_listed_without_what_judges_and_computes():
+    assert loaded(["train", "--list"]) == ["numpy"]
+
+
 def test_the_probe_sees_what_is_loaded(tmp_path):
     """The twin: where there is work, the same probe does find a heavy library.
 

@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from derivcheck import codegen
-from derivcheck.api import LoadedDerivation, load
-from derivcheck.lowering import lower
 from derivcheck.training.arrays import Array, Backend
+
+if TYPE_CHECKING:
+    from derivcheck.api import LoadedDerivation
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class Layer:
 @cache
 def page(name: str) -> LoadedDerivation:
     """A registered derivation; raises `registry.UnknownName`."""
+    from derivcheck.api import load  # all that reads and judges pages: a list of models needs none
+
     return load(name)
 
 
@@ -52,6 +55,9 @@ def layer(name: str, backend: Backend, wanted: tuple[bool, ...] = ()) -> Layer:
     Raises `registry.UnknownName`, `LoweringError`, and `TypeError` if one is wanted that the page
     does not give: composing on without it would leave out a path.
     """
+    from derivcheck import codegen
+    from derivcheck.lowering import lower
+
     loaded = page(name)
     inputs = tuple(loaded.program.inputs)
     names = tuple(each for each, asked in zip(inputs, wanted, strict=bool(wanted)) if asked)
