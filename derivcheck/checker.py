@@ -156,16 +156,12 @@ def _reading(judged: Judged) -> Diagnostic:
 
 
 def _nothing_judged(source: Source, something: bool) -> Diagnostic:
-    message = (
-        "no equality of this page could be judged" if something else "this page claims no equality"
-    )
-    return Diagnostic(
-        Severity.ERROR,
-        "nothing-judged",
-        message,
-        Span(0, min(len(source.text), 1)),
-        help="a page makes claims as equations in $…$ or $$…$$",
-    )
+    message, help = "this page claims no equality", "a page claims by equations in $…$ or $$…$$"
+    if something:
+        message = "no equality of this page could be judged"
+        help = "what stands in the way is said of its lines"
+    span = Span(0, min(len(source.text), 1))
+    return Diagnostic(Severity.ERROR, "nothing-judged", message, span, help=help)
 
 
 # --- run: the closed forms against the witnesses -------------------------------------------------

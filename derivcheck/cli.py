@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from derivcheck import device as devices
-from derivcheck import registry
+from derivcheck import registry, whole_files
 
 if TYPE_CHECKING:
     from derivcheck.checked import Checked, Task
@@ -148,8 +148,11 @@ def run_command(
         for name in wanted:
             registry.path(name)
         devices.claim(device.value)
-    except (registry.UnknownName, devices.NoGpu) as error:
+        whole_files.expect_room(reports)
+    except (registry.UnknownName, devices.Unavailable) as error:
         raise _usage_error(str(error)) from None
+    except OSError as error:
+        raise _usage_error(f"reports cannot be written: {error}") from None
 
     from derivcheck import report, terminal
     from derivcheck.checked import Task, exit_status
@@ -204,7 +207,7 @@ def show_command(
         registry.path(name)
     except registry.UnknownName as error:
         raise _usage_error(str(error)) from None
-    devices.claim("cpu")
+    devices.claim("cpu", needed=False)
 
     from derivcheck import showing, terminal
     from derivcheck.checked import Task, exit_status
@@ -217,6 +220,8 @@ def show_command(
         terminal.show(terminal.console(stderr=True), [result], trees=False)
         raise typer.Exit(exit_status([result], strict=True))
     derivation = read_derivation(result.source)
+    if form in (Form.LATEX, Form.SYMPY) and not derivation.gradients:
+        raise _usage_error(f"{name} states no gradient; without --as its forward pass is shown")
     if form is Form.TEXT:
         terminal.show_sheet(terminal.console(), showing.sheet(derivation))
         return
@@ -264,17 +269,20 @@ def train_command(
     if not models and model is None:
         typer.echo(context.get_help(), err=True)
         raise _usage_error("train needs the name of a model, or --list")
+    if model is None or models:
+        devices.claim("cpu", needed=False)
+        from derivcheck.training.models import listing
+
+        typer.echo(listing(), nl=False)
+        return
     try:
         devices.claim(device.value)
-    except devices.NoGpu as error:
+    except devices.Unavailable as error:
         raise _usage_error(str(error)) from None
 
     from derivcheck import terminal
     from derivcheck.training import command
 
-    if model is None or models:
-        typer.echo(command.listing(), nl=False)
-        return
     request = command.Request(
         model,
         backend.value,
@@ -313,18 +321,19 @@ def check_command(
 
     No code in them is run.
     """
-    devices.claim("cpu")
+    devices.claim("cpu", needed=False)
 
     from derivcheck import outcome_json, terminal, workflow
     from derivcheck.checked import Task, exit_status
     from derivcheck.pages import loaded, pages_of
 
-    pages: list[Callable[[], Source]] = []
+    named: list[Path] = []
     for path in paths:
         found = pages_of(path)
         if not found:
             raise _usage_error(f"no *.md page in the folder {path}")
-        pages.extend(partial(loaded, each) for each in found)
+        named.extend(found)
+    pages = [partial(loaded, each) for each in dict.fromkeys(named)]
 
     results = _judge_all(pages, Task(seed), jobs=jobs, cached=not no_cache, strict=strict)
     match output:

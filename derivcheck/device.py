@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 
-class NoGpu(RuntimeError):
+class Unavailable(RuntimeError):
+    """What is to compute is not there: the message says what is missing."""
+
+
+class NoJax(Unavailable):
+    """JAX is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("JAX is not installed; pip install jax")
+
+
+class NoGpu(Unavailable):
     """A GPU was asked for and JAX sees none."""
 
     def __init__(self) -> None:
@@ -15,12 +27,14 @@ class NoGpu(RuntimeError):
         )
 
 
-def claim(device: str) -> None:
-    """Tell JAX where to compute: "cpu" or "gpu"; raises `NoGpu`.
+def claim(device: str, *, needed: bool = True) -> None:
+    """Tell JAX where to compute: "cpu" or "gpu"; raises `NoJax`, if it is needed, and `NoGpu`.
 
     A GPU is looked for, which imports jax; for the CPU the environment says enough, and a page
     whose claims need no array is judged without jax.
     """
+    if needed and importlib.util.find_spec("jax") is None:
+        raise NoJax
     if device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
         return

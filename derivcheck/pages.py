@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from derivcheck import registry
 from derivcheck.diagnostic import DocumentError
 from derivcheck.document import load_source
 from derivcheck.source import Source
@@ -23,12 +24,21 @@ def pages_of(path: Path) -> Sequence[Path]:
         page
         for page in path.rglob("*.md")
         if not any(part.startswith(".") for part in page.relative_to(path).parts)
+        and not page.is_dir()
     )
 
 
 def loaded(path: Path) -> Source:
     """The text of a page, `-` being standard input; raises `diagnostic.DocumentError`."""
-    return _standard_input() if path == STANDARD_INPUT else load_source(path)
+    if path == STANDARD_INPUT:
+        return _standard_input()
+    try:
+        return load_source(path)
+    except DocumentError as error:
+        if path.exists() or str(path) not in registry.names():
+            raise
+        help = f"`derivcheck run {path}` judges the registered derivation of that name"
+        raise DocumentError(error.source, replace(error.diagnostic, help=help)) from None
 
 
 def _standard_input() -> Source:

@@ -54,6 +54,9 @@ class UnknownName(KeyError):
         self.nearest = tuple(difflib.get_close_matches(name.lower(), names(), n=3, cutoff=0.5))
 
     def __str__(self) -> str:
+        if self.name == "-" or "/" in self.name or self.name.endswith(".md"):
+            what = "a registered derivation has a name, not a path"
+            return f"{what}; `derivcheck check {self.name}` judges a page"
         if self.nearest:
             return f"no derivation is called {self.name!r}; nearest: {', '.join(self.nearest)}"
         return f"no derivation is called {self.name!r}; `derivcheck list` shows the names"

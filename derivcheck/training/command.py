@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from derivcheck.training import checkpoint as checkpoints
-from derivcheck.training import report
+from derivcheck.training import pictures, report
 from derivcheck.training.arrays import Backend, Dtype
 from derivcheck.training.bundled import NoLibrary
 from derivcheck.training.checkpoint import CheckpointError
@@ -24,6 +24,7 @@ from derivcheck.training.model import Model
 from derivcheck.training.models import MODELS
 from derivcheck.training.progress import Shown
 from derivcheck.training.sources import data_for
+from derivcheck.whole_files import expect_room
 
 DIVERGED = 1
 INTERRUPTED = 130
@@ -69,15 +70,6 @@ class Request:
         return " ".join([self.command(), *given, "--resume"])
 
 
-def listing() -> str:
-    """The models, one a line, with the data that each is trained on by default."""
-    names, data = (max(map(len, each)) for each in (MODELS, [m.data for m in MODELS.values()]))
-    return "".join(
-        f"{model.name:<{names}}  {model.data:<{data}}  {model.summary}\n"
-        for model in MODELS.values()
-    )
-
-
 def model_named(name: str) -> Model:
     """Raises `Unusable`, which names the nearest ones."""
     if name in MODELS:
@@ -106,6 +98,7 @@ def train(request: Request, out: Console, log: Console) -> int:
 
     Raises `Unusable`.
     """
+    expect_report(request.reports)
     path = request.checkpoint or Path("checkpoints", f"{request.model}.npz")
     if request.resume and request.steps is None:
         request = replace(request, steps=steps_of(path))
@@ -148,6 +141,15 @@ def train(request: Request, out: Console, log: Console) -> int:
         raise Unusable(f"the report cannot be written: {error}") from error
     out.print(Text(f"report: {written}"), soft_wrap=True)
     return 0
+
+
+def expect_report(directory: Path) -> None:
+    """Raises `Unusable` where no report could be written, before the run that it is about."""
+    try:
+        pictures.require()
+        expect_room(directory)
+    except (OSError, NoLibrary) as error:
+        raise Unusable(f"the report cannot be written: {error}") from error
 
 
 def make_room(run: Run, path: Path, log: Console) -> None:
