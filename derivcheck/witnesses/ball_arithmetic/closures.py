@@ -56,7 +56,13 @@ def count(value: Whole) -> Evaluate:
 
 
 def entry(number: int, subscripts: list[Whole]) -> Evaluate:
-    return lambda run: run.entry(number, tuple([s(run.slots) for s in subscripts]))
+    match subscripts:
+        case [one]:
+            return lambda run: run.entry(number, (one(run.slots),))
+        case [one, two]:
+            return lambda run: run.entry(number, (one(run.slots), two(run.slots)))
+        case _:
+            return lambda run: run.entry(number, tuple([s(run.slots) for s in subscripts]))
 
 
 def delta(difference: Whole) -> Evaluate:

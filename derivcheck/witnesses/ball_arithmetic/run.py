@@ -93,8 +93,9 @@ class Run:
         self.seeds: tuple[Seed, ...] = ()
         self.slots: list[int] = []
         self.memos: list[dict[object, Value]] = []
-        self._entries: dict[int, dict[object, Value]] = {}
+        self._entries: dict[object, Value] = {}
         self._perturbed: dict[tuple[int, Place, tuple[Seed, ...]], Value] = {}
+        self._seeds_of: dict[tuple[int, tuple[Seed, ...]], tuple[Seed, ...]] = {}
         self._sizes: dict[int, tuple[int, ...]] = {}
         self._depth = 0
 
@@ -141,41 +142,47 @@ class Run:
 
     def entry(self, number: int, place: Place) -> Value:
         """An entry: 0 outside, sampled, or by its definition; perturbed where seeded."""
-        if any(not 0 <= n < size for n, size in zip(place, self._size(number), strict=True)):
-            return ZERO
+        # This is where the time goes: no generators, no hashes of tensors.
+        size = self._sizes.get(number) or self._size(number)
+        for n, extent in zip(place, size, strict=True):
+            if not 0 <= n < extent:
+                return ZERO
         seeds = self.seeds
         if not seeds:
-            return self._plain(number, place)
+            return self._plain(number, place, seeds)
         levels = [level for level, tensor, places in seeds if tensor == number and place in places]
         if not levels:
-            return self._plain(number, place)
+            return self._plain(number, place, self._reaching(number, seeds))
         key = (number, place, seeds)
         found = self._perturbed.get(key)
         if found is not None:
             return found
         # A perturbed entry is a variable of its own: its definition does not see the seed.
-        self.seeds = tuple([seed for seed in seeds if seed[0] not in levels])
-        try:
-            value = self._plain(number, place)
-        finally:
-            self.seeds = seeds
+        others = tuple([seed for seed in seeds if seed[0] not in levels])
+        value = self._plain(number, place, self._reaching(number, others))
         for level in levels:
             value = add(value, Dual(level, ZERO, ONE))
         self._perturbed[key] = value
         return value
 
-    def _plain(self, number: int, place: Place) -> Value:
-        memo = self._entries.setdefault(number, {})
-        seeds = self.seeds
-        key: object = place
-        if seeds and self.program.arrays[number].tensor not in self.point.exact:
-            rests_on = self.program.arrays[number].rests_on
-            seeds = tuple([seed for seed in seeds if seed[1] in rests_on])
-            key = (place, seeds) if seeds else place
-        found = memo.get(key)
+    def _reaching(self, number: int, seeds: tuple[Seed, ...]) -> tuple[Seed, ...]:
+        """Those of the seeds on which the tensor's definition may rest; a sampled one has none."""
+        key = (number, seeds)
+        found = self._seeds_of.get(key)
+        if found is None:
+            array = self.program.arrays[number]
+            sampled = array.tensor in self.point.exact
+            reached = [seed for seed in seeds if seed[1] in array.rests_on and not sampled]
+            found = self._seeds_of[key] = tuple(reached)
+        return found
+
+    def _plain(self, number: int, place: Place, seeds: tuple[Seed, ...]) -> Value:
+        """The entry's own value under the seeds that can reach it."""
+        key: object = (number, place, seeds) if seeds else (number, place)
+        found = self._entries.get(key)
         if found is None:
             self.spend(1)
-            found = memo[key] = self._fetch(number, place, seeds)
+            found = self._entries[key] = self._fetch(number, place, seeds)
         return found
 
     def _fetch(self, number: int, place: Place, seeds: tuple[Seed, ...]) -> Value:
