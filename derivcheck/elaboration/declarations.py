@@ -76,6 +76,20 @@ class DeclarationReader:
             declared.append(name)
         return declared
 
+    def element(self, named: Node, members: Node) -> None:
+        """What a named value is an element of is of the same shape; raises `Fault`."""
+        shape = self.set(members)
+        if shape.integer or shape.domain != Domain(declared=True):
+            raise unsupported("a set of some numbers only", members.span, "write an inequality")
+        name = declared_name(named)
+        tensor = self.page.scope.tensor(name) if name is not None else None
+        if tensor is None:
+            return
+        alike = tensor.rank == len(shape.extents)
+        if not alike or not all(map(self.page.sizes.unify, tensor.extents, shape.extents)):
+            text = f"{name} has another shape than this"
+            raise Fault("extent-mismatch", text, members.span, "write the shape that it has")
+
     def _whole(self, item: Node) -> Tensor | None:
         """The array, made if new, of which `m_i ∈ {0, 1}` speaks: i is a letter that runs."""
         match item:

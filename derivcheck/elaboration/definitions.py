@@ -7,22 +7,21 @@ from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.elaboration import index_maps
-from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.evaluation import places
+from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import FUNCTIONS
+from derivcheck.elaboration.gradient_names import unbound
 from derivcheck.elaboration.integers import Letters
-from derivcheck.elaboration.matrices import TRACES
+from derivcheck.elaboration.left_sides import left_side
 from derivcheck.elaboration.names import (
     CONSTANTS,
     has_floor,
-    is_transpose,
     label,
     looks_like_gradient,
     names_something,
     nodes,
     parts,
     subscript_items,
-    subscripted,
-    superscripted,
 )
 from derivcheck.elaboration.recurrences import no_base_case
 from derivcheck.elaboration.scope import (
@@ -53,9 +52,6 @@ from derivcheck.expression import (
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
-_NOT_NAMES = frozenset({r"\partial", r"\nabla", r"\infty"})
-_NO_FUNCTIONS = _NOT_NAMES | CONSTANTS
-
 
 class DefinitionReader:
     def __init__(
@@ -71,83 +67,12 @@ class DefinitionReader:
 
     def name_of(self, left: Node) -> str | None:
         """The name that this left side would define, None if it is no definable form."""
-        parsed = self._parse(left, explicit=False)
-        return parsed[0] if parsed else None
-
-    def _parse(
-        self, left: Node, explicit: bool
-    ) -> tuple[str, tuple[Node, ...], Node | None] | None:
-        """(name, subscripts, argument of a function) of a definable left side."""
-        match left:
-            case syntax.Symbol(name) if name not in _NOT_NAMES and not name.isdigit():
-                return name, (), None
-            case syntax.Scripted(syntax.Symbol(base), subscript, superscript, primes):
-                return self._parse_scripted(base, subscript, superscript, primes, explicit)
-            case syntax.Multiplication(
-                (syntax.Symbol(name), syntax.Group("(", _, arguments)), ("",)
-            ) if name not in _NO_FUNCTIONS and self.page.depends_by_name(arguments):
-                return name, (), None
-            case syntax.Multiplication(
-                (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
-            ) if name not in _NO_FUNCTIONS:
-                return name, (), argument
-            case syntax.Multiplication((syntax.Symbol("d"), differential), ("",)):
-                return self._parse_differential(differential)
-            case syntax.Call(name, (syntax.Symbol() as argument,), None, None, True) if (
-                name not in TRACES
-            ):
-                return name, (), argument
-            case _:
-                return None
-
-    def _parse_differential(self, node: Node) -> tuple[str, tuple[Node, ...], Node | None] | None:
-        """`dW_{nm}`, as code calls a gradient; only where `d` is no number and W is an array."""
-        match node:
-            case syntax.Symbol(name):
-                items: tuple[Node, ...] = ()
-            case syntax.Scripted(syntax.Symbol(name), subscript, None, 0):
-                items = subscript_items(subscript, None)
-            case _:
-                return None
-        array = name[:1].isupper() or self.page.scope.tensor(name) is not None
-        return (f"d{name}", items, None) if array and self.page.scope.lookup("d") is None else None
-
-    def _parse_scripted(
-        self,
-        base: str,
-        subscript: Node | None,
-        superscript: Node | None,
-        primes: int,
-        explicit: bool,
-    ) -> tuple[str, tuple[Node, ...], Node | None] | None:
-        if base in _NOT_NAMES or base.isdigit() or (base in CONSTANTS and subscript is None):
-            return None
-        name = base
-        if superscript is not None:
-            if is_transpose(superscript):
-                return None
-            known = self.page.scope.lookup(base + "'" * primes)
-            labelled = superscripted(base, superscript)
-            if known is not None and self.page.scope.lookup(labelled) is None:
-                return None
-            name = labelled
-        name += "'" * primes
-        if subscript is not None:
-            full = subscripted(name, subscript)
-            known = self.page.scope.lookup(name)
-            word = isinstance(subscript, syntax.Symbol) and subscript.word
-            labelled = self.page.labels(name, subscript) and (known is None or known.defined)
-            if word or labelled or self.page.scope.lookup(full) is not None:
-                return full, (), None
-        items = subscript_items(subscript, None)
-        kronecker = base == r"\delta" and len(items) == 2 and not explicit
-        if kronecker and self.page.scope.lookup(base) is None:
-            return None
-        return name, items, None
+        parsed = left_side(self.page, left, explicit=False)
+        return parsed.name if parsed else None
 
     def defines(self, left: Node, right: Node, explicit: bool) -> bool:
         """Whether an equation with this left side defines, by the rules of the page."""
-        parsed = self._parse(left, explicit)
+        parsed = left_side(self.page, left, explicit)
         if parsed is None:
             if explicit and not isinstance(left, syntax.DerivativeOf):
                 raise Fault(
@@ -157,7 +82,7 @@ class DefinitionReader:
                     "define a symbol with index letters as subscripts",
                 )
             return False
-        name, subscripts, argument = parsed
+        name, subscripts, argument = parsed.name, parsed.subscripts, parsed.argument
         if name in CONSTANTS and not subscripts and not names_something(right):
             return False
         if name.rstrip("'") == r"\sigma" != name and self.page.scope.lookup(r"\sigma") is None:
@@ -176,6 +101,8 @@ class DefinitionReader:
         ]
         bare = "" not in letters and len(set(letters)) == len(letters)
         known = self.page.scope.lookup(name)
+        if not explicit and argument is None and self.page.gradient(name) is not None:
+            return isinstance(right, syntax.DerivativeOf)
         if known is None and argument is not None and not explicit:
             head = left.factors[0] if isinstance(left, syntax.Multiplication) else left
             if isinstance(head, syntax.Symbol) and self.letters.is_letter(head.name):
@@ -255,18 +182,15 @@ class DefinitionReader:
 
     def define(self, left: Node, right: Node, explicit: bool, *, bound_by_prose: bool) -> bool:
         """Define; false if the equation restates what is already defined, and so is a claim."""
-        parsed = self._parse(left, explicit)
+        parsed = left_side(self.page, left, explicit)
         assert parsed is not None
-        name, items, argument = parsed
+        if places((right,)):
+            raise unsupported("a definition at one place", right.span, "define it for all values")
+        name, items, argument = parsed.name, parsed.subscripts, parsed.argument
         known = self.page.scope.lookup(name)
         named = explicit or bound_by_prose or isinstance(right, syntax.DerivativeOf)
         if not named and known is None and looks_like_gradient(name):
-            raise Fault(
-                "unbound-gradient-name",
-                f"{name} looks like a gradient, but nothing says of what",
-                left.span,
-                rf"write {name} := \partial L/\partial …, or “let {name} = …”",
-            )
+            raise unbound(name, left.span)
         if argument is None and self.steps.is_piece(name, items):
             self.steps.define(name, items, known, right, left.span)
         elif argument is not None:

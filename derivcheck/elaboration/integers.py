@@ -172,6 +172,8 @@ class Letters:
 def _letter_places(node: Node) -> tuple[Node, ...]:
     """Where index letters stand: in subscripts, and in the condition of a sum."""
     match node:
+        case syntax.Scripted(syntax.Group("."), syntax.Chain()):
+            return ()  # the place of an evaluation bar
         case syntax.Scripted(_, subscript) if subscript is not None:
             return (subscript,)
         case syntax.BigOperator(condition=condition) if condition is not None:

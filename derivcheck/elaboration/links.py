@@ -10,7 +10,9 @@ from derivcheck import syntax
 from derivcheck.derivation import Link, Reading
 from derivcheck.elaboration.choices import Choices
 from derivcheck.elaboration.conditions import truth
+from derivcheck.elaboration.evaluation import places
 from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.gradient_names import unbound
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.open_losses import link_context
@@ -58,6 +60,7 @@ class LinkReader:
     ) -> Link:
         """The link with its readings, under these conditions; a fault instead if it has none."""
         sign = "=" if relation.sign in (":=", r"\equiv") else relation.sign
+        self.translator.guessed = None
         try:
             if sign not in JUDGED:
                 raise Fault(
@@ -66,10 +69,14 @@ class LinkReader:
                     relation.span,
                     "write an equality, ≠, ≈ or an inequality",
                 )
+            at = places((left, right))
             readings = self._readings(left, right)
         except Fault as fault:
-            return Link(sign, (), fault=fault.diagnostic())
-        read = self._conditions(governed)
+            # What a name was only taken to mean is no fault of the page.
+            name = self.translator.guessed
+            plain = unbound(name, left.span) if name is not None else fault
+            return Link(sign, (), fault=plain.diagnostic())
+        read = self._conditions((*governed, *at))
         strict = sign in ("<", ">") and read is not None and read[0] != ONE
         occasion: Reading | None = None
         if read is not None and not strict:

@@ -103,6 +103,8 @@ def _of_name(reader: SideReader, node: syntax.Symbol | syntax.Scripted) -> Shape
     scope, name = reader.page.scope, declared_name(node)
     if name is not None and (tensor := scope.tensor(name)) is not None:
         return _of_rank(tensor.rank)
+    if name is not None and (gradient := reader.page.gradient(name)):
+        return _of_rank(gradient[1].rank)
     match node:
         case syntax.Symbol("I") if is_identity(reader, "I"):
             return MATRIX

@@ -5,9 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 from derivcheck import syntax
+from derivcheck.elaboration import derivatives
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.matrices import is_identity
-from derivcheck.elaboration.names import is_transpose, subscript_items, subscripted, superscripted
+from derivcheck.elaboration.names import (
+    is_transpose,
+    label,
+    subscript_items,
+    subscripted,
+    superscripted,
+)
 from derivcheck.elaboration.scope import FunctionMeaning, Meaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
@@ -68,6 +75,11 @@ def named(
         if (meaning := reader.page.meaning(full, span)) is not None:
             return raised(reader, meant(reader, meaning, full, None, span), superscript)
     meaning = reader.page.meaning(name, span)
+    if meaning is not None and (gradient := reader.page.gradient(name, declared=True)):
+        note = f"{name} is the gradient of {label(gradient[0])} by {gradient[1].name}"
+        if reader.choices.pick_once(name, "", note):
+            value = _by(reader, gradient, symbol, subscript, span)
+            return raised(reader, value, superscript)
     if (
         meaning is not None
         and not _is_other_name(reader, meaning, name, subscript)
@@ -226,6 +238,8 @@ def unknown(
     """A name of which the page has said nothing yet."""
     if not name:
         raise unsupported("a missing expression", span, "write what stands here")
+    if (value := _gradient(reader, symbol, name, subscript, superscript, span)) is not None:
+        return value
     if name == "e":
         if subscript is None:
             return apply("exp", ONE if superscript is None else reader.value(superscript))
@@ -275,6 +289,43 @@ def unknown(
     )
     tensor = reader.page.new_tensor(name, extents, span)
     return raised(reader, Entry(tensor, reader.integers.on_axes(items, tensor)), superscript)
+
+
+def _gradient(
+    reader: SideReader,
+    symbol: syntax.Symbol,
+    name: str,
+    subscript: Node | None,
+    superscript: Node | None,
+    span: Span,
+) -> Expression | None:
+    """The gradient that `dW_{ij}` is by what the page calls other ones; None of any other name."""
+    labelled = name if superscript is None else superscripted(name, superscript)
+    for base, power_ in ((labelled, None), (name, superscript)):
+        full = base if subscript is None else subscripted(base, subscript)
+        for called, left in ((full, None), (base, subscript)):
+            if (gradient := reader.page.gradient(called)) is None:
+                continue
+            loss, tensor = gradient
+            reader.guessed = called
+            reader.choices.pick(f"{called} is the gradient of {label(loss)} by {tensor.name}")
+            return raised(reader, _by(reader, gradient, symbol, left, span), power_)
+    return None
+
+
+def _by(
+    reader: SideReader,
+    gradient: tuple[Node, Tensor],
+    symbol: syntax.Symbol,
+    subscript: Node | None,
+    span: Span,
+) -> Expression:
+    """The gradient of a loss by an array at these subscripts."""
+    loss, tensor = gradient
+    of: Node = syntax.Symbol(tensor.name, symbol.span, symbol.bold)
+    if subscript is not None:
+        of = syntax.Scripted(of, subscript, None, 0, span)
+    return derivatives.derivative(reader, r"\partial", loss, ((of, 1),), span)
 
 
 def _is_label(node: Node) -> bool:

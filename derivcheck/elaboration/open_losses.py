@@ -83,6 +83,28 @@ def output_tensors(state: PageState, loss: Tensor | None) -> tuple[Tensor, ...]:
     return (*beside, *sinks[-1:])
 
 
+def inputs(state: PageState) -> Iterator[Tensor]:
+    """Declared tensors that nothing defines, then those that definitions use undeclared.
+
+    A symbol that is declared for a claim's sake, on which no output rests, is none.
+    """
+    excluded = {*state.context.definitions, *state.losses, *state.aliases}
+    excluded.update(state.incoming.values())
+    outputs = output_tensors(state, open_loss(state))
+    founding = {each for output in outputs for each in state.context.foundations(output)}
+    used = [
+        tensor
+        for definition in state.context.definitions.values()
+        for tensor in tensors(definition.body)
+    ]
+    seen: set[Tensor] = set()
+    for tensor in (*state.inputs, *used):
+        if tensor not in excluded and tensor not in seen:
+            seen.add(tensor)
+            if tensor in founding or not outputs:
+                yield tensor
+
+
 def _follows(state: PageState, tensor: Tensor, loss: Tensor) -> bool:
     """Whether a tensor is defined through a gradient of the loss."""
     foundations = state.context.foundations(tensor)

@@ -4,7 +4,6 @@ claims."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -24,13 +23,16 @@ from derivcheck.elaboration.declarations import (
 )
 from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.gradient_names import differentials
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
 from derivcheck.elaboration.names import array_name, declared_name, label, whole
 from derivcheck.elaboration.open_losses import cotangents as cotangents_of
+from derivcheck.elaboration.open_losses import inputs as inputs_of
 from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
 from derivcheck.elaboration.restriction import (
     BOUNDS,
+    assigns,
     bracketed,
     compares_sizes,
     is_given,
@@ -43,11 +45,7 @@ from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.elaboration.symmetries import symmetry
 from derivcheck.elaboration.uses import LINK, PageNotUsable, Pages, no_pages
-from derivcheck.expression import (
-    Parameter,
-    Tensor,
-)
-from derivcheck.expression import tensors as tensors_of
+from derivcheck.expression import Parameter, Tensor
 from derivcheck.latex import collect_macros, parse_math
 from derivcheck.source import Span
 from derivcheck.syntax import Statement
@@ -97,6 +95,10 @@ class _Page:
         ]
         macros = collect_macros((self.document.preamble, *(math.latex for math in maths)))
         pieces = {math: parse_math(math.latex, math.span.start, macros) for math in maths}
+        if named := differentials([each for parsed in pieces.values() for each in parsed]):
+            pieces = {
+                math: parse_math(math.latex, math.span.start, macros, named) for math in maths
+            }
         self.state.look_ahead([statement for parsed in pieces.values() for statement in parsed])
         for block in self.document.blocks:
             match block:
@@ -318,15 +320,31 @@ class _Page:
     # --- equations: definition, hypothesis, or claims --------------------------------------------
 
     def _equations(self, statement: Statement, letters: Letters, role: Role) -> None:
-        links = LinkReader(self.state, letters, statement.sides)
+        signs = ("", *(relation.sign for relation in statement.relations))
+        pairs = zip(statement.sides, signs, strict=True)
+        values = [side for side, before in pairs if before != r"\in"]
+        links = LinkReader(self.state, letters, values)
         definitions = DefinitionReader(self.state, letters, links.translator, self.same)
         start = 0
         sign = statement.relations[0].sign
         explicit = sign in DEFINES
-        if explicit or sign == "=":
+        if explicit or sign == "=" or (sign == r"\leftarrow" and assigns(self.state, statement)):
             start = self._define(statement, definitions, explicit, role)
         for position in range(start, len(statement.relations)):
-            self._claim(statement, position, links, role)
+            if statement.relations[position].sign == r"\in" and position:
+                self._element(statement, position, letters)
+            else:
+                self._claim(statement, position, links, role)
+
+    def _element(self, statement: Statement, position: int, letters: Letters) -> None:
+        r"""`S = Q K^\top \in \mathbb{R}^{N \times N}` says of which shape S is."""
+        reader = DeclarationReader(self.state, IntegerReader(self.state, letters))
+        try:
+            reader.element(statement.sides[0], statement.sides[position + 1])
+        except Fault as fault:
+            self._note(Kind.CLAIM, statement, position, fault)
+        else:
+            self._note(Kind.DECLARATION, statement, position)
 
     def _define(
         self, statement: Statement, definitions: DefinitionReader, explicit: bool, role: Role
@@ -438,7 +456,7 @@ class _Page:
             sizes.tensor(output): sizes.tensor(cotangent)
             for output, cotangent in (cotangents_of(state, loss) if loss else {}).items()
         }
-        inputs = tuple(map(sizes.tensor, self._inputs()))
+        inputs = tuple(map(sizes.tensor, inputs_of(state)))
         others = {each for each in state.losses if each != loss and state.is_open(each)}
         losses = {sizes.tensor(each) for each in state.losses if each not in others}
         forms = closed_forms(items, inputs, {*losses, *outputs}, own, context)
@@ -460,28 +478,6 @@ class _Page:
             tags=_tags(self.document),
             hints=self.document.front_matter,
         )
-
-    def _inputs(self) -> Iterator[Tensor]:
-        """Declared tensors that nothing defines, then those that definitions use undeclared.
-
-        A symbol that is declared for a claim's sake, on which no output rests, is none.
-        """
-        state = self.state
-        excluded = {*state.context.definitions, *state.losses, *state.aliases}
-        excluded.update(state.incoming.values())
-        outputs = output_tensors(state, open_loss(state))
-        founding = {each for output in outputs for each in state.context.foundations(output)}
-        used = [
-            tensor
-            for definition in state.context.definitions.values()
-            for tensor in tensors_of(definition.body)
-        ]
-        seen: set[Tensor] = set()
-        for tensor in (*state.inputs, *used):
-            if tensor not in excluded and tensor not in seen:
-                seen.add(tensor)
-                if tensor in founding or not outputs:
-                    yield tensor
 
 
 def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:

@@ -21,7 +21,8 @@ from derivcheck.syntax import Node, Statement
 BOUND = r"(\w+)(?:\s*([+-])\s*(\d+))?"
 LETTER = r"([A-Za-z]|\\[a-z]+)"
 _ELLIPSIS = re.compile(
-    rf"\{{?{LETTER}\}}?\s*=\s*{BOUND}\s*,\s*(?:[\w\s+-]+,\s*)*\\[lc]?dots[bc]?\s*,?\s*{BOUND}"
+    rf"\{{?{LETTER}\}}?\s*=\s*{BOUND}\s*(?:,\s*(?:[\w\s+-]+,\s*)*)?"
+    rf"(?:\\[lc]?dots[bc]?|\.\.\.?)\s*,?\s*{BOUND}"
 )
 _BETWEEN = re.compile(rf"{BOUND}\s*\\leq?\s+{LETTER}\s*\\leq?\s*{BOUND}")
 

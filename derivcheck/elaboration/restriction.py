@@ -16,7 +16,8 @@ from derivcheck.expression import parameters, tensors
 from derivcheck.syntax import Node, Statement
 
 _RANGE = re.compile(
-    r"\{?(?:[A-Za-z]|\\[a-z]+)\}?\s*=\s*-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*(?:-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*)*\\[lc]?dots"
+    r"\{?(?:[A-Za-z]|\\[a-z]+)\}?\s*=\s*-?\w+(?:\s*[+-]\s*\d+)?\s*"
+    r"(?:,\s*(?:-?\w+(?:\s*[+-]\s*\d+)?\s*,\s*)*)?(?:\\[lc]?dots|\.\.)"
 )
 _ADJOINING = re.compile(
     r"(?:(?<!\\)(?:\\\\)*\\(?:q?quad|[;:,])|[,(])\s*(?:\\(?:q?quad|[;:,!])|[\s({])*$"
@@ -66,6 +67,14 @@ def is_range(page: PageState, statement: Statement) -> bool:
         return isinstance(first, syntax.Numeral) and integers.is_letter(second)
     ellipsis = isinstance(second, syntax.Unreadable) and second.construct == "ellipsis"
     return ellipsis and signs[0] == r"\in"
+
+
+def assigns(page: PageState, statement: Statement) -> bool:
+    r"""Whether `y \leftarrow \gamma x + \beta` gives a new name its value, and updates none."""
+    left, right = statement.sides[:2]
+    name, array = declared_name(left), array_name(left)
+    known = any(each and page.scope.lookup(each) for each in (name, array))
+    return name is not None and not known and array not in map(array_name, nodes(right))
 
 
 def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:

@@ -26,6 +26,7 @@ class SideReader(Protocol):
     indexed: bool
     implicit: tuple[Index, ...] | None
     has_derivative: bool
+    guessed: str | None
 
     def value(self, node: Node) -> Expression:
         """The number that this syntax stands for."""

@@ -11,6 +11,7 @@ from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
 from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.gradient_names import conventions, differentiated
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
     alone_in_prose,
@@ -120,6 +121,8 @@ class PageState:
     recurrences: dict[str, Recurrence] = field(default_factory=dict[str, Recurrence])
     pieces: dict[Tensor, list[Piece]] = field(default_factory=dict[Tensor, list[Piece]])
     """Base cases and steps that have been read."""
+    conventions: dict[str, syntax.Node] = field(default_factory=dict[str, syntax.Node])
+    """The loss of whose gradients a mark makes the names, as the d of `dW`."""
     pages: dict[str, UsedPage] = field(default_factory=dict[str, UsedPage])
     """The pages whose functions this one uses, by their names."""
     instances: dict[Tensor, Instance] = field(default_factory=dict[Tensor, Instance])
@@ -130,6 +133,7 @@ class PageState:
     def look_ahead(self, statements: Sequence[Statement]) -> None:
         """Note which names are sizes and what the page counts from, before anything is built."""
         self._note_recurrences(statements)
+        self.conventions = conventions(statements)
         lettered: set[str] = set()
         bound: set[str] = set()
         products: list[tuple[str, set[str]]] = []
@@ -372,6 +376,24 @@ class PageState:
         meaning = known.meaning if known else None
         declared = isinstance(meaning, TensorMeaning) and meaning.declared
         return declared or (tensor.rank > 0 and tensor in self.context.definitions)
+
+    def gradient(self, name: str, *, declared: bool = False) -> tuple[syntax.Node, Tensor] | None:
+        """The loss and the array of whose gradient this is a name, by what the page calls others;
+        None where it is a name of something else, or says nothing.
+
+        Of one that the page has `declared`, and does not define, it may be the gradient too.
+        """
+        marked = differentiated(name)
+        if marked is None or marked[0] not in self.conventions:
+            return None
+        known, tensor = self.scope.lookup(name), self.scope.tensor(marked[1])
+        if tensor is None or declared != (known is not None):
+            return None
+        if known is not None:
+            own = self.scope.tensor(name)
+            if known.defined or own is None or own in self.aliases or own.rank != tensor.rank:
+                return None
+        return self.conventions[marked[0]], tensor
 
     def function(self, name: str, span: Span) -> FunctionMeaning | AbstractMeaning | None:
         meaning = self.meaning(name, span)

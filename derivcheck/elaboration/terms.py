@@ -13,6 +13,7 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.elaboration import conditions, derivatives, functions, matrices, naming, norms, sums
 from derivcheck.elaboration.choices import Choices
+from derivcheck.elaboration.evaluation import place
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import replace_entries
 from derivcheck.elaboration.integers import IntegerReader, Letters
@@ -68,6 +69,8 @@ class Translator:
         self.implicit: tuple[Index, ...] | None = None
         self.choices = Choices()
         self.has_derivative = False
+        self.guessed: str | None = None
+        """A name that was taken for a gradient's by what the page calls others."""
 
     def side(self, node: Node) -> Expression:
         """One whole side; a letter both free and bound in it is a fault."""
@@ -350,6 +353,8 @@ class Translator:
             if node.name == "1":
                 return 1  # a bold 1 beside an array: which product is meant, nobody knows
             tensor = self.page.scope.tensor(node.name)
+            if gradient := self.page.gradient(node.name):
+                tensor = gradient[1]
             if tensor is None and self.page.scope.lookup(node.name) is None:
                 return self.page.ranks.get(node.name, 0)
             return tensor.rank if tensor else 0
@@ -374,6 +379,10 @@ class Translator:
                 return matrices.transposed(self, base, of)
         if isinstance(base, syntax.Symbol):
             return naming.named(self, base, subscript, superscript, primes, span)
+        if isinstance(base, syntax.Group) and base.open == ".":
+            if not isinstance(subscript, syntax.Chain) or superscript is not None:
+                raise unsupported("a bar without a place", span, "write |_{x = …}")
+            return self.value(base.body)  # the place is a condition of the link
         if primes:
             raise unsupported("a prime on an expression", span, r"write \frac{d}{dx}")
         if isinstance(base, syntax.Group) and base.open == r"\|":
@@ -461,6 +470,8 @@ def has_subscripts(node: Node, page: PageState) -> bool:
     """Whether index letters stand anywhere in this side (labels are not subscripts)."""
     for part in nodes(node):
         if isinstance(part, syntax.Scripted) and part.subscript is not None:
+            if place(part) is not None:
+                continue
             if isinstance(part.base, syntax.Symbol):
                 full = subscripted(part.base.name, part.subscript)
                 if (

@@ -7,7 +7,7 @@ the others survive.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from derivcheck import syntax
@@ -28,7 +28,10 @@ LONGEST = 100_000
 
 
 def parse_math(
-    latex: str, offset: int = 0, macros: Mapping[str, Macro] | None = None
+    latex: str,
+    offset: int = 0,
+    macros: Mapping[str, Macro] | None = None,
+    differentials: Collection[str] = (),
 ) -> tuple[syntax.Statement, ...]:
     r"""The statements of one piece of mathematics, in reading order.
 
@@ -36,6 +39,8 @@ def parse_math(
     are the document's (see `collect_macros`); definitions inside the piece hold from where they
     stand, and every token of an expansion has the span of the call. Never raises; empty input has
     no statements.
+
+    `differentials` are the names `dX` of one symbol that the document calls gradients by.
 
     A lone formula is a statement of one side. A row that begins with a relation without anything
     before it has an `Unreadable` first side, "missing side". What follows a statement after `if`,
@@ -52,20 +57,22 @@ def parse_math(
         span = Span(overflow.start, overflow.end)
         fault = _unreadable(f"macro {overflow.name}", span, "its expansion does not end")
         return (replace(fault, span=whole),)
-    return tuple(_statement(clause) for line in lines(spell(raw)) for clause in clauses(line))
+    return tuple(
+        _statement(clause, differentials) for line in lines(spell(raw)) for clause in clauses(line)
+    )
 
 
 def _unreadable(construct: str, span: Span, help: str) -> syntax.Statement:
     return syntax.Statement((syntax.Unreadable(construct, help, span, span),), (), span)
 
 
-def _statement(clause: Clause) -> syntax.Statement:
+def _statement(clause: Clause, differentials: Collection[str]) -> syntax.Statement:
     tokens = clause.tokens
     found = pairs(tokens, clause.barriers)
-    reader = Reader(tokens, found, CONSTRUCTS)
+    reader = Reader(tokens, found, CONSTRUCTS, differentials)
     ranges = reader.parts(0, len(tokens), lambda token: token.kind is Kind.RELATION)
     signs = [tokens[end] for _, end in ranges[:-1]]
-    sides = [_side(Reader(tokens, found, CONSTRUCTS), *part) for part in ranges]
+    sides = [_side(Reader(tokens, found, CONSTRUCTS, differentials), *part) for part in ranges]
     if clause.condition is not None:
         conditional = syntax.Unreadable(
             "condition in words",

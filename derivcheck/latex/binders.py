@@ -59,9 +59,9 @@ def _operator(
     token = reader.peek()
     if token is None or not (reader.begins_factor(token) or token.kind is Kind.SIGN):
         raise Fault(f"{kind} without a body", reader.span(first), "write what it ranges over")
-    if token.kind is Kind.SIGN:
+    if token.kind is Kind.SIGN and token.text != "-":
         raise Fault(f"sign after a {kind}", token.span, "set the body in brackets")
-    node = reader.product()
+    node = reader.signed(reader.product)
     span = reader.span(first)
     ranged = [b for b in bindings if b.lower is not None or b.upper is not None]
     if not ranged and upper is None:

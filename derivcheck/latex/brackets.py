@@ -109,13 +109,23 @@ def soften(tokens: list[Token]) -> list[Token]:
             opener is not None
             and closer is not None
             and opener not in broken
-            and "." not in (tokens[opener].text, tokens[closer].text)
+            and (
+                "." not in (tokens[opener].text, tokens[closer].text)
+                or _evaluates(tokens, opener, closer)
+            )
         ):
             out.append(token)
         elif token.text != ".":
             kind = Kind.OPEN if token.kind is Kind.LEFT else Kind.CLOSE
             out.append(token._replace(kind=Kind.BAR if token.text in BARS else kind))
     return out
+
+
+def _evaluates(tokens: list[Token], opener: int, closer: int) -> bool:
+    r"""`\left. f \right|_{x=0}` is one bracket: f at a place."""
+    after = tokens[closer + 1] if closer + 1 < len(tokens) else None
+    bar = (tokens[opener].text, tokens[closer].text) == (".", "|")
+    return bar and after is not None and after.text == "_"
 
 
 def _systems(tokens: list[Token], found: dict[int, int]) -> dict[int, str]:

@@ -6,7 +6,7 @@ of a whole side turns into an `Unreadable`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from derivcheck import syntax
@@ -42,9 +42,11 @@ class Reader(Cursor):
         tokens: Sequence[Token],
         found: Mapping[int, int],
         constructs: Mapping[str | Kind, Construct],
+        differentials: Collection[str] = (),
     ) -> None:
         super().__init__(tokens, found)
         self.constructs = constructs
+        self.differentials = differentials
 
     # Contents of brackets and scripts
 
@@ -136,6 +138,8 @@ class Reader(Cursor):
                 self.position += 1
                 operators.append(token.text)
                 factors.append(self.signed(self.factor))
+            elif self._evaluates(token):
+                self._evaluate(factors, operators)
             elif self.begins_factor(token):
                 if argument and self.names_function(token):
                     break
@@ -153,6 +157,32 @@ class Reader(Cursor):
         if len(factors) == 1:
             return factors[0]
         return syntax.Multiplication(tuple(factors), tuple(operators), self.span(first))
+
+    def _evaluates(self, token: Token) -> bool:
+        r"""Whether a bar says where what stands before it is taken: `\frac{df}{dx} \Big|_{x=0}`."""
+        after = self.position + 1
+        script = after < self.end and self.tokens[after].text == "_"
+        return token.kind is Kind.BAR and token.text == "|" and self.bar is None and script
+
+    def _evaluate(self, factors: list[syntax.Node], operators: list[str]) -> None:
+        """Take a bare derivative with its operand, or else the last factor, as what the bar is at
+        the end of."""
+        first = self.position
+        self.position += 1  # behind the bar, at its script
+        bare = [
+            at
+            for at, factor in enumerate(factors)
+            if isinstance(factor, syntax.DerivativeOf) and factor.operand is None
+        ]
+        start = bare[0] if bare else len(factors) - 1
+        inside, between = tuple(factors[start:]), tuple(operators[start:])
+        span = inside[0].span | inside[-1].span
+        body = inside[0] if len(inside) == 1 else syntax.Multiplication(inside, between, span)
+        span = span | self.span(first)
+        subscript, superscript, primes = self.scripts()
+        group = syntax.Group(".", "|", body, span)
+        factors[start:] = [syntax.Scripted(group, subscript, superscript, primes, span)]
+        operators[start:] = []
 
     def begins_factor(self, token: Token) -> bool:
         if token.kind is Kind.BAR and token.text == self.bar:

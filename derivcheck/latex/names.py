@@ -7,7 +7,7 @@ from derivcheck.latex.cursor import BRACKETS, Fault
 from derivcheck.latex.expressions import Reader
 from derivcheck.latex.numerals import numeral
 from derivcheck.latex.tokens import Kind, Token
-from derivcheck.latex.vocabulary import FUNCTIONS, PLAIN_CALLS
+from derivcheck.latex.vocabulary import ACCENTS, FUNCTIONS, PLAIN_CALLS
 
 _ONES = frozenset({r"\mathbb{1}", r"\mathbb{I}", "1", "I"})
 
@@ -32,6 +32,8 @@ def letter(reader: Reader, token: Token) -> syntax.Node:
     differential = reader.constructs["d"](reader, token) if token.text == "d" else None  # dL/dx
     if differential is not None:
         return differential
+    if token.text == "d" and (named := _differential(reader, token)) is not None:
+        return named
     if token.text == r"\Sigma" and _bounded(reader):
         reader.position += 1
         return reader.construct(r"\sum", token)
@@ -40,6 +42,22 @@ def letter(reader: Reader, token: Token) -> syntax.Node:
         return reader.construct(r"\prod", token)
     reader.position += 1
     return syntax.Symbol(token.text, token.span, bold=token.bold)
+
+
+def _differential(reader: Reader, token: Token) -> syntax.Node | None:
+    r"""`dW` and `d\hat{x}` where the document calls a gradient so."""
+    first = reader.position
+    after = reader.tokens[first + 1] if first + 1 < reader.end else None
+    if not reader.differentials or after is None or after.spaced:
+        return None
+    if after.kind is not Kind.LETTER and after.text not in ACCENTS:
+        return None
+    reader.position += 1
+    node = reader.atom(after)
+    if isinstance(node, syntax.Symbol) and f"d{node.name}" in reader.differentials:
+        return syntax.Symbol(f"d{node.name}", token.span | node.span, bold=node.bold)
+    reader.position = first
+    return None
 
 
 def _bounded(reader: Reader) -> bool:

@@ -78,6 +78,11 @@ class _Speller:
             self.skip_label(self.labels.get(index))
         elif text in _COMPOUND_START and self.compound(token):
             pass
+        elif text == "." and (after := self.peek()) and after.text == ".":
+            last = after  # `1..N` and `1...N` are spelled ranges
+            while (after := self.peek()) and after.text == "." and not after.spaced:
+                self.at, last = self.at + 1, after
+            self.emit(Kind.COMMAND, r"\ldots", token, last)
         elif text in _CHARACTER_KINDS:
             self.emit(_CHARACTER_KINDS[text], text, token)
             self.skip_label(self.labels.get(index))
@@ -142,6 +147,8 @@ class _Speller:
             return
         if text in words.WIDE_SPACES:
             self.emit(Kind.SPACE, text, token)
+            if text == r"\hspace":
+                self.skip_argument()
         elif text in words.BREAKS:
             self.emit(Kind.BREAK, text, token)
         elif text in {r"\left", r"\right"} | words.SIZES | words.SIZES_OPEN | words.SIZES_CLOSE:

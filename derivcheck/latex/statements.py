@@ -3,7 +3,7 @@ r"""Lines to statements: cut at `\Rightarrow`, `;`, wide spaces, commas and conn
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
 
@@ -151,7 +151,7 @@ def _restricts(heading: Token, tokens: Sequence[Token]) -> bool:
     signs = {token.text for token in tokens if token.kind is Kind.RELATION}
     quantifies = heading.text in _QUANTIFIERS or first_words(heading) == ["for"]
     ranges = any(token.text == r"\ldots" for token in tokens)
-    return not (quantifies and (not signs or (signs == {"="} and ranges)))
+    return not (quantifies and (not signs or (signs <= {"=", r"\in"} and ranges)))
 
 
 def _leading_words(heading: Token) -> str:
@@ -186,6 +186,7 @@ def _fragments(line: Line) -> list[_Fragment]:
     tokens = line.tokens
     found = pairs(tokens, line.barriers)
     fragments = [_Fragment(_Cut.STATEMENT, [], None)]
+    arrows = _arrows(tokens, found)
 
     def cut(kind: _Cut, comma: Token | None = None, heading: Token | None = None) -> None:
         last = fragments[-1]
@@ -200,7 +201,7 @@ def _fragments(line: Line) -> list[_Fragment]:
         token = tokens[at]
         after = tokens[at + 1] if at + 1 < len(tokens) else None
         before = fragments[-1].tokens[-1] if fragments[-1].tokens else None
-        if token.kind is Kind.BREAK:
+        if token.kind is Kind.BREAK or at in arrows:
             cut(_Cut.STATEMENT)
         elif token.kind is Kind.SPACE:
             cut(_Cut.COLUMN if token.text == COLUMN else _Cut.SPACE)
@@ -230,6 +231,22 @@ def _fragments(line: Line) -> list[_Fragment]:
             fragment.upcoming = following.sign or following.upcoming
         following = fragment
     return fragments
+
+
+def _arrows(tokens: Sequence[Token], found: Mapping[int, int]) -> set[int]:
+    r"""The `\to` that stand between two equations and say “hence”, as `\Rightarrow` does."""
+    outside: list[int] = []
+    at = 0
+    while at < len(tokens):
+        if tokens[at].kind is Kind.BREAK or tokens[at].text in ("=", r"\to"):
+            outside.append(at)
+        at = found.get(at, at) + 1
+    arrows: set[int] = set()
+    for place, at in enumerate(outside):
+        around = outside[max(place - 1, 0) : place] + outside[place + 1 : place + 2]
+        if tokens[at].text == r"\to" and [tokens[each].text for each in around] == ["=", "="]:
+            arrows.add(at)
+    return arrows
 
 
 def _is_connective(token: Token) -> bool:

@@ -265,13 +265,14 @@ TEXTS: Final = _names(
 IGNORED: Final = _names(
     ", ; : ! > displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits nonumber notag "
     "mathstrut strut hfill nobreak allowbreak break relax par null middle small large normalsize "
-    "noindent centering thinspace medspace thickspace negthinspace hline"
+    "noindent centering thinspace medspace thickspace negthinspace hline "
+    "blacksquare square Box qed qedhere"
 ) | {"\\ ", "\\\n", "\\\t"}
 IGNORED_WITH_ARGUMENT: Final = _names(
-    "label tag vspace hspace phantom hphantom vphantom color ref eqref cite textcolor colorbox "
+    "label tag vspace phantom hphantom vphantom color ref eqref cite textcolor colorbox "
     "class cssId mspace mskip require"
 )
-WIDE_SPACES: Final = _names("quad qquad enspace")
+WIDE_SPACES: Final = _names("quad qquad enspace hspace")
 KEEPS_ARGUMENT: Final = _names(
     "boxed mathop mathrel mathbin mathord mathopen mathclose mathinner smash ensuremath fbox "
     "underbrace overbrace hbox mathclap"
