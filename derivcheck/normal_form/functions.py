@@ -253,11 +253,13 @@ class Functions(Extrema):
         """[argument > 0]: positive factors dropped; off the kinks [−f > 0] is 1 − [f > 0]."""
         argument = self.settled(argument)
         mask = self.sign(argument)
+        if mask & POSITIVE and mask != POSITIVE:
+            argument = self._without_certain_factors(argument)
+            mask = self.sign(argument)
         if mask == POSITIVE:
             return constant(1)
         if not mask & POSITIVE:
             return constant(0)
-        argument = self._without_positive_content(argument)
         indicators = {a: k for a, k in self._content(argument)[1].items() if indicates(a, k)}
         if indicators:
             # [g·f > 0] = g·[f > 0] for an indicator g
@@ -325,8 +327,23 @@ class Functions(Extrema):
             if not pulled:
                 return argument
 
+    def _without_certain_factors(self, argument: NormalForm) -> NormalForm:
+        """A form that is positive at the same places: [v − β v > 0] is [v > 0] where β < 1."""
+        argument = self._without_positive_content(argument)
+        number, shared = self._content(argument)
+        if shared and len(argument.terms) > 1:
+            others = self.sign(self.without_content(argument, shared, number))
+            if others in (NEGATIVE, POSITIVE):
+                return NormalForm({sort(shared): 1 if others == POSITIVE else -1})
+        return argument
+
     def rectified(self, argument: NormalForm) -> NormalForm:
         """max(argument, 0), oriented: relu(−f) = relu(f) − f everywhere."""
+        mask = self.sign(argument)
+        if not mask & NEGATIVE:
+            return argument
+        if not mask & POSITIVE:
+            return constant(0)
         if argument and leading_orientation(argument) < 0:
             mirrored = scaled(argument, -1)
             return subtracted(self.multiply(mirrored, self.positive(mirrored)), mirrored)

@@ -70,6 +70,25 @@ def plain_orientation(form: NormalForm) -> int:
     return 1 if form.terms[last] > 0 else -1
 
 
+def common_factors(form: NormalForm, among: Iterable[Atom] | None = None) -> dict[Atom, Number]:
+    """The positive powers of atoms, or of these, that divide every term."""
+    powers = [dict(monomial) for monomial in form.terms]
+    lowest: dict[Atom, Number] = {}
+    for atom in dict.fromkeys(form.atoms() if among is None else among):
+        least = min((each.get(atom, 0) for each in powers), default=0)
+        if least > 0:
+            lowest[atom] = least
+    return lowest
+
+
+def ratio(left: NormalForm, right: NormalForm) -> Number | None:
+    """The number c ≠ 0 such that left = c·right, term by term; None where there is none."""
+    if left.terms.keys() != right.terms.keys():
+        return None
+    found = {divided(c, right.terms[m]) for m, c in left.terms.items()}
+    return found.pop() if len(found) == 1 else None
+
+
 def quotient(form: NormalForm, content: dict[Atom, Number], number: Number) -> NormalForm:
     """The form divided by a number and powers of atoms."""
     rest: dict[Monomial, Number] = {}

@@ -48,12 +48,15 @@ from derivcheck.normal_form.atoms import (
 )
 from derivcheck.normal_form.facts import ANY, NEGATIVE, POSITIVE, ZERO
 from derivcheck.normal_form.intervals import Intervals
+from derivcheck.normal_form.linear import added, common_factors, quotient, ratio, sort
 
 _ONES = (NEGATIVE, ZERO, POSITIVE)
 _VALUES = {NEGATIVE: -1, ZERO: 0, POSITIVE: 1}
 _MASKS = {-1: NEGATIVE, 0: ZERO, 1: POSITIVE}
 _POSITIVE_FUNCTIONS = ("exp", "sigmoid", "softplus", "cosh")
 _ODD_FUNCTIONS = ("tanh", "sinh", "arctan", "erf", "sign")
+_MOST_TERMS = 12
+"""Longer sums are not taken apart for their sign."""
 
 
 def product_sign(left: int, right: int) -> int:
@@ -125,7 +128,37 @@ class Signs(Intervals):
             mask = narrow or mask
         if self.facts and mask not in _ONES:
             mask = mask & self.declared_sign(form) or mask
+        if 1 < len(form.terms) <= _MOST_TERMS and mask not in _ONES:
+            mask = mask & self._sign_of_parts(form) or mask
         return mask
+
+    def _sign_of_parts(self, form: NormalForm) -> int:
+        """The sign of a sum by a factor of all terms, or by the two values of an indicator.
+
+        β v − v is (β − 1) v, and f − f [f > 0] is 0 or f, where that is not positive.
+        """
+        shared = common_factors(form)
+        if shared:
+            others = self.sign(quotient(form, shared, 1))
+            return product_sign(self.monomial_sign(sort(shared)), others)
+        for atom in form.atoms():
+            if isinstance(atom, Sign):
+                off = NormalForm({m: c for m, c in form.terms.items() if atom not in dict(m)})
+                beside = NormalForm({m: c for m, c in form.terms.items() if m not in off.terms})
+                factor = common_factors(beside, (atom,))
+                if factor:  # and no reciprocal
+                    on = added((off, quotient(beside, factor, 1)))
+                    below = self._sign_where(off, atom.argument, NEGATIVE | ZERO)
+                    return below | self._sign_where(on, atom.argument, POSITIVE)
+        return ANY
+
+    def _sign_where(self, form: NormalForm, argument: NormalForm, mask: int) -> int:
+        """The sign of a form where the argument has one of these signs."""
+        shared = common_factors(form)
+        factor = ratio(quotient(form, shared, 1), argument)
+        if factor:
+            return product_sign(self.monomial_sign(sort(shared), factor), mask)
+        return self.sign(form)
 
     def _size_sign(self, size: Affine) -> int:
         if self.nonnegative(size):
