@@ -17,7 +17,7 @@ from derivcheck.lowering import LoweringError, Program, lower
 from derivcheck.source import Source
 
 BACKENDS = ("numpy", "jax")
-LOOPS = ("rnn", "lstm")
+LOOPS = ("rnn", "gru", "lstm")
 
 
 @cache

@@ -226,7 +226,7 @@ def _stays(place: int, count: Affine, tensor: Tensor) -> bool:
 def array(name: str, axes: tuple[Index, ...], loop: Loop) -> Recur:
     """One of the arrays of a loop, with what the loop reads of other arrays."""
     own = {filled.name for filled in loop.filled}
-    local = {part.name for part in loop.slices}
+    local = {part.name for part in (*loop.slices, *loop.steps)}
     reads: dict[str, Variable] = {}
     for part in loop.slices:
         if part.array not in own:
