@@ -16,9 +16,13 @@ import numpy as np
 from library_forward import Inputs, Library
 
 Array: TypeAlias = Any
-GIVEN: Mapping[str, Callable[[Inputs], Inputs]] = {
-    "gru_cell": lambda inputs: {**inputs, "U_n": np.diag(np.diag(inputs["U_n"]))}
-}
+
+
+def _diagonal(inputs: Inputs) -> Inputs:
+    return {**inputs, "U_n": np.diag(np.diag(inputs["U_n"]))}
+
+
+GIVEN: Mapping[str, Callable[[Inputs], Inputs]] = {"gru_cell": _diagonal, "gru": _diagonal}
 
 
 def rnn_cell(x: Array, h: Array, W: Array, U: Array, b: Array) -> Array:
@@ -31,12 +35,22 @@ def gru_cell(x: Array, h: Array, *weights: Array) -> Array:
     # Flax resets what comes out of the recurrent map, U (h) ⊙ r, where the page resets the state,
     # U (r ⊙ h); the two are one where U_n is diagonal, as `GIVEN` makes it.
     cell = nn.GRUCell(h.shape[1], param_dtype=jnp.float64)
+    return cell.apply({"params": _gru_parameters(weights)}, h, x)[1]
+
+
+def gru(x: Array, u: Array, *weights: Array) -> Array:
+    layer = nn.RNN(nn.GRUCell(u.shape[1], param_dtype=jnp.float64), time_major=True)
+    parameters = {"cell": _gru_parameters(weights)}
+    return layer.apply({"params": parameters}, x, initial_carry=u)
+
+
+def _gru_parameters(weights: Sequence[Array]) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for gate, (W, U, b) in zip("rzn", _by_gate(weights), strict=True):
         parameters[f"i{gate}"] = {"kernel": W.T, "bias": b}
         parameters[f"h{gate}"] = {"kernel": U.T}
-    parameters["hn"]["bias"] = jnp.zeros(h.shape[1])
-    return cell.apply({"params": parameters}, h, x)[1]
+    parameters["hn"]["bias"] = jnp.zeros_like(b)
+    return parameters
 
 
 def lstm_cell(x: Array, h: Array, c: Array, *weights: Array) -> tuple[Array, Array]:
@@ -89,6 +103,14 @@ def attention(Q: Array, K: Array, V: Array, M: Array) -> Array:
     return nn.dot_product_attention(*heads, bias=M[None, None])[:, :, 0, :]
 
 
+def grouped_query_attention(Q: Array, K: Array, V: Array, M: Array) -> Array:
+    # Flax has one head of keys for each of the queries, so those of a group are copied.
+    R = Q.shape[1] // K.shape[1]
+    copied = (Q, jnp.repeat(K, R, axis=1), jnp.repeat(V, R, axis=1))
+    heads = (jnp.swapaxes(each, 1, 2) for each in copied)
+    return jnp.swapaxes(nn.dot_product_attention(*heads, bias=M[None, None]), 1, 2)
+
+
 def causal_attention(Q: Array, K: Array, V: Array) -> Array:
     heads = (each[:, :, None, :] for each in (Q, K, V))
     mask = nn.make_causal_mask(Q[:, :, 0])
@@ -130,11 +152,13 @@ FORWARD: Mapping[str, Library] = {
     "lstm": lstm,
     "rnn_cell": rnn_cell,
     "gru_cell": gru_cell,
+    "gru": gru,
     "lstm_cell": lstm_cell,
     "lstm_cell_fused": lstm_cell_fused,
     "weight_norm": weight_norm,
     "attention": attention,
     "causal_attention": causal_attention,
+    "grouped_query_attention": grouped_query_attention,
     "multi_head_attention": multi_head_attention,
     "multi_head_attention_wide": multi_head_attention,
     "transformer_block": partial(library_forward.transformer_block, attend=causal_attention),

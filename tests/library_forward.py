@@ -125,22 +125,47 @@ def conv1x1(X: Array, K: Array, b: Array) -> Array:
     return Y + b[:, None, None]
 
 
-def _reduced(X: Array, start: float, operation: Any, *, R: int, Q: int, u: int, p: int) -> Array:
-    padding = ((0, 0), (0, 0), (p, p), (p, p))
-    return lax.reduce_window(X, start, operation, (1, 1, R, Q), (1, 1, u, u), padding)
+def _reduced(
+    X: Array, start: float, operation: Any, window: tuple[int, ...], *, u: int, p: int
+) -> Array:
+    axes = len(window)
+    padding = ((0, 0), (0, 0), *((p, p),) * axes)
+    return lax.reduce_window(X, start, operation, (1, 1, *window), (1, 1, *(u,) * axes), padding)
 
 
-def max_pool2d(X: Array, **statics: int) -> Array:
-    return _reduced(X, -jnp.inf, lax.max, **statics)
+def max_pool2d(X: Array, *, R: int, Q: int, u: int, p: int) -> Array:
+    return _reduced(X, -jnp.inf, lax.max, (R, Q), u=u, p=p)
+
+
+def max_pool1d(X: Array, *, R: int, u: int, p: int) -> Array:
+    return _reduced(X, -jnp.inf, lax.max, (R,), u=u, p=p)
 
 
 def avg_pool2d(X: Array, *, R: int, Q: int, u: int, p: int) -> Array:
-    return _reduced(X, 0.0, lax.add, R=R, Q=Q, u=u, p=p) / (R * Q)
+    return _reduced(X, 0.0, lax.add, (R, Q), u=u, p=p) / (R * Q)
+
+
+def avg_pool1d(X: Array, *, R: int, u: int, p: int) -> Array:
+    return _reduced(X, 0.0, lax.add, (R,), u=u, p=p) / R
 
 
 def global_avg_pool(X: Array) -> Array:
     H, W = X.shape[2:]
-    return _reduced(X, 0.0, lax.add, R=H, Q=W, u=1, p=0)[:, :, 0, 0] / (H * W)
+    return _reduced(X, 0.0, lax.add, (H, W), u=1, p=0)[:, :, 0, 0] / (H * W)
+
+
+def upsample_nearest(X: Array, *, R: int, Q: int) -> Array:
+    N, C, H, W = X.shape
+    return jax.image.resize(X, (N, C, R * H, Q * W), "nearest")
+
+
+def pixel_shuffle(X: Array, *, R: int) -> Array:
+    # A transposed convolution whose kernels each put a channel of the input at one place.
+    kernels = np.eye(X.shape[1]).reshape(-1, R, R, X.shape[1])
+    kernels = jnp.asarray(kernels.transpose(0, 3, 1, 2)[:, :, ::-1, ::-1])
+    return lax.conv_transpose(
+        X, kernels, (R, R), "VALID", dimension_numbers=("NCHW", "OIHW", "NCHW")
+    )
 
 
 # --- attention ----------------------------------------------------------------------------------
@@ -171,6 +196,22 @@ def mlp(X: Array, W: Array, b: Array, alpha: Array, V: Array, c: Array, T: Array
 
 def causal_attention(Q: Array, K: Array, V: Array) -> Array:
     return _attended(Q, K, V, is_causal=True)
+
+
+def grouped_query_attention(Q: Array, K: Array, V: Array, M: Array) -> Array:
+    q, k = (jnp.swapaxes(each, 1, 2) for each in (Q, K))
+
+    def column(v: Array) -> Array:
+        wide = jnp.broadcast_to(jnp.swapaxes(v, 1, 2)[..., None], k.shape)
+        return jax.nn.dot_product_attention(q, k, wide, bias=M[None, None])[..., 0]
+
+    columns = jnp.stack([column(V[..., e]) for e in range(V.shape[3])], axis=3)
+    return jnp.swapaxes(columns, 1, 2)
+
+
+def rotary_embedding(A: Array, B: Array, phi: Array) -> tuple[Array, Array]:
+    turned = lax.complex(A, B) * jnp.exp(1j * phi)
+    return jnp.real(turned), jnp.imag(turned)
 
 
 def multi_head_attention(
@@ -220,6 +261,18 @@ def transformer_block(
     return R + jax.nn.gelu(B @ W_U.T + b_U, approximate=False) @ W_Y.T + b_Y
 
 
+def normalize(X: Array, epsilon: Array) -> Array:
+    # The projection onto a ball as large as the bound, enlarged to the unit ball.
+    project = optax.projections.projection_l2_ball
+    return jax.vmap(lambda row: project(row, epsilon))(X) / epsilon
+
+
+def clip_by_norm(G: Array, g: Array, c: Array) -> tuple[Array, Array]:
+    rule = optax.clip_by_global_norm(c)
+    clipped, _ = rule.update((G, g), rule.init((G, g)))
+    return clipped
+
+
 FORWARD: Mapping[str, Library] = {
     # linear
     "linear": lambda X, W: lax.dot_general(X, W, (((1,), (1,)), ((), ()))),
@@ -229,8 +282,12 @@ FORWARD: Mapping[str, Library] = {
     # convolution and pooling; other convolutions are those of `test_convolution_libraries`
     "conv1x1": conv1x1,
     "avg_pool2d": avg_pool2d,
+    "avg_pool1d": avg_pool1d,
     "global_avg_pool": global_avg_pool,
     "max_pool2d": max_pool2d,
+    "max_pool1d": max_pool1d,
+    "upsample_nearest": upsample_nearest,
+    "pixel_shuffle": pixel_shuffle,
     # activation
     "elu": jax.nn.elu,
     "gelu": lambda X: jax.nn.gelu(X, approximate=False),
@@ -253,6 +310,7 @@ FORWARD: Mapping[str, Library] = {
     "relu6": jax.nn.relu6,
     "softsign": jax.nn.soft_sign,
     "swiglu": lambda X, W, V, U: (jax.nn.silu(X @ W) * (X @ V)) @ U,
+    "geglu": lambda X, W, V, U: (jax.nn.gelu(X @ W, approximate=False) * (X @ V)) @ U,
     # probability
     "softmax": lambda X: jax.nn.softmax(X, axis=1),
     "log_softmax": lambda X: jax.nn.log_softmax(X, axis=1),
@@ -265,6 +323,7 @@ FORWARD: Mapping[str, Library] = {
     "instancenorm": instancenorm,
     "layernorm": layernorm,
     "rmsnorm": rmsnorm,
+    "normalize": normalize,
     # loss
     "mse": lambda X, T: jnp.mean(optax.squared_error(X, T)),
     "l1": lambda X, T: jnp.linalg.norm((X - T).ravel(), ord=1) / X.size,
@@ -301,13 +360,16 @@ FORWARD: Mapping[str, Library] = {
     # attention
     "attention": attention,
     "causal_attention": causal_attention,
+    "grouped_query_attention": grouped_query_attention,
     "multi_head_attention": multi_head_attention,
     "multi_head_attention_wide": multi_head_attention_wide,
+    "rotary_embedding": rotary_embedding,
     "transformer_block": transformer_block,
     # regularisation
     "l1_regulariser": lambda w, lambda_: lambda_ * jnp.linalg.norm(w, ord=1),
     "l2_regulariser": lambda w, lambda_: lambda_ * jnp.sum(optax.l2_loss(w)),
     "elastic_net": elastic_net,
+    "clip_by_norm": clip_by_norm,
     # second order
     "least_squares_hessian": lambda X, w, y: jnp.sum(optax.l2_loss(X @ w, y)),
     "logistic_regression_hessian": lambda X, w, y: jnp.sum(
@@ -317,12 +379,13 @@ FORWARD: Mapping[str, Library] = {
 
 SCORED_IN_SINGLE = {
     *("attention", "causal_attention", "multi_head_attention", "multi_head_attention_wide"),
-    "transformer_block",
+    *("grouped_query_attention", "transformer_block"),
 }
 """`jax.nn.dot_product_attention` takes its scores in float32; Flax, where it is, in float64."""
 
 ON_FLAX = (
-    *("gru_cell", "lstm_cell", "lstm_cell_fused", "rnn_cell", "weight_norm", "rnn", "lstm"),
+    *("gru_cell", "lstm_cell", "lstm_cell_fused", "rnn_cell", "weight_norm"),
+    *("rnn", "gru", "lstm"),
     *sorted(SCORED_IN_SINGLE),
 )
 """Those in `flax_forward`, for whoever has Flax."""
@@ -340,6 +403,15 @@ OPTIMISERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
     "adamw": lambda eta, beta_1, beta_2, epsilon, lambda_: optax.adamw(
         eta, beta_1, beta_2, epsilon, weight_decay=lambda_
     ),
+    # The page's sum begins with 0, optax's with 0.1 unless it is told.
+    "adagrad": lambda eta, epsilon: optax.adagrad(eta, 0.0, epsilon),
+    "adadelta": lambda eta, rho, epsilon: optax.adadelta(eta, rho, epsilon),
+    "adamax": lambda eta, beta_1, beta_2, epsilon: optax.adamax(eta, beta_1, beta_2, epsilon),
+    "amsgrad": lambda eta, beta_1, beta_2, epsilon: optax.amsgrad(eta, beta_1, beta_2, epsilon),
+    "lion": lambda eta, beta_1, beta_2, lambda_: optax.lion(
+        eta, beta_1, beta_2, weight_decay=lambda_
+    ),
+    "nadam": lambda eta, beta_1, beta_2, epsilon: optax.nadam(eta, beta_1, beta_2, epsilon),
 }
 
 # --- initialisers: jax.nn's own, and the numbers that it scales ----------------------------------
@@ -374,5 +446,6 @@ NO_LIBRARY: Mapping[str, str] = {
     "quantile_loss": "neither jax.nn nor optax has it; scikit-learn's is that of numbers",
     "dice_loss": "optax's is of classes that share every place, with rows that sum to 1",
     "triplet_margin": "optax's takes the distances, the page their squares",
+    "lora": "neither jax.nn, optax nor Flax has it; PEFT, for PyTorch, does",
     "gaussian_kl": "no jax library has it; `torch.distributions` does",
 }

@@ -111,7 +111,9 @@ def test_flax(name: str) -> None:
 def test_optimisers_take_the_same_steps(name: str) -> None:
     layer = load(name)
     for trial, inputs in tried(layer):
-        state = {each: np.zeros_like(inputs[each]) for each in ("m", "v") if each in inputs}
+        # A page has θ, what it carries, the gradient and then its hyperparameters.
+        carried = list(inputs)[1 : list(inputs).index("g")]
+        state = {each: np.zeros_like(inputs[each]) for each in carried}
         given = {key: value for key, value in inputs.items() if key not in {"theta", "g", *state}}
         theta, generator = inputs["theta"], trial.generator(50)
         rule = OPTIMISERS[name](**given)

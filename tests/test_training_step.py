@@ -49,8 +49,50 @@ def adamw(theta, carried, g, t):
     return adam(theta, carried, g, t, decay=0.01)
 
 
+def adagrad(theta, carried, g, t):
+    v = carried["v"] + g * g
+    return theta - RATE * g / np.sqrt(v + 1e-10), {"v": v}
+
+
+def adadelta(theta, carried, g, t):
+    v = 0.9 * carried["v"] + 0.1 * g * g
+    step = np.sqrt(carried["u"] + 1e-6) / np.sqrt(v + 1e-6) * g
+    return theta - RATE * step, {"v": v, "u": 0.9 * carried["u"] + 0.1 * step * step}
+
+
+def adamax(theta, carried, g, t):
+    m = 0.9 * carried["m"] + 0.1 * g
+    v = np.maximum(0.999 * carried["v"], np.abs(g) + 1e-8)
+    return theta - RATE * m / (1 - 0.9**t) / v, {"m": m, "v": v}
+
+
+def nadam(theta, carried, g, t):
+    m = 0.9 * carried["m"] + 0.1 * g
+    v = 0.999 * carried["v"] + 0.001 * g * g
+    ahead = 0.9 * m / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)
+    return theta - RATE * ahead / (np.sqrt(v / (1 - 0.999**t)) + 1e-8), {"m": m, "v": v}
+
+
+def amsgrad(theta, carried, g, t):
+    m = 0.9 * carried["m"] + 0.1 * g
+    v = 0.999 * carried["v"] + 0.001 * g * g
+    w = np.maximum(carried["w"], v / (1 - 0.999**t))
+    return theta - RATE * m / (1 - 0.9**t) / (np.sqrt(w) + 1e-8), {"m": m, "v": v, "w": w}
+
+
+def lion(theta, carried, g, t):
+    sign = np.sign(0.9 * carried["m"] + 0.1 * g)
+    return theta - RATE * (sign + 0.01 * theta), {"m": 0.99 * carried["m"] + 0.01 * g}
+
+
+RULES = (
+    *(sgd, momentum, nesterov, rmsprop, adam, adamw),
+    *(adagrad, adadelta, adamax, nadam, amsgrad, lion),
+)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("rule", [sgd, momentum, nesterov, rmsprop, adam, adamw])
+@pytest.mark.parametrize("rule", RULES)
 def test_update_rules_are_those_of_their_papers(rule, backend):
     rng = np.random.default_rng(0)
     optimiser = Optimiser(rule.__name__, RATE)
@@ -62,7 +104,7 @@ def test_update_rules_are_those_of_their_papers(rule, backend):
             gradients = {name: rng.normal(size=value.shape) for name, value in theta.items()}
             theta, moments = optimiser.update(backend, theta, gradients, moments, RATE, t)
             for name, g in gradients.items():
-                before = carried.get(name, {"m": 0.0, "v": 0.0})
+                before = carried.get(name, dict.fromkeys("mvuw", 0.0))
                 expected[name], carried[name] = rule(expected[name], before, g, t)
                 np.testing.assert_allclose(np.asarray(theta[name]), expected[name], rtol=1e-12)
 
@@ -102,8 +144,8 @@ def test_a_parameter_without_a_gradient_stays():
 
 
 def test_an_unknown_rule_or_setting_is_named():
-    with pytest.raises(ValueError, match="no update rule 'adagrad'; there are: sgd"):
-        Optimiser("adagrad", RATE)
+    with pytest.raises(ValueError, match="no update rule 'adagard'; there are: sgd"):
+        Optimiser("adagard", RATE)
     with pytest.raises(ValueError, match="sgd has no setting mu"):
         Optimiser("sgd", RATE, {"mu": 0.9})
 

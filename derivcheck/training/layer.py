@@ -19,23 +19,25 @@ class Layer:
     """The pair of one page, made for the gradients of some of its inputs.
 
     `places[n]` is where the gradient of input n stands in what the pullback returns, None for an
-    input whose gradient is not wanted.
+    input whose gradient is not wanted. `statics` are the integers that the forward pass takes by
+    name.
     """
 
     page: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     places: tuple[int | None, ...]
+    statics: frozenset[str]
     forward: Callable[..., tuple[tuple[Array, ...], tuple[Array, ...]]]
     _pullback: Callable[..., tuple[Array, ...]]
-    _statics: frozenset[str]
+    _in_pullback: frozenset[str]
 
     def pullback(
         self, residuals: tuple[Array, ...], cotangents: tuple[Array, ...], **statics: int
     ) -> list[Array | None]:
         """A gradient for each input, None for those that are not wanted."""
         if statics:
-            statics = {name: value for name, value in statics.items() if name in self._statics}
+            statics = {name: value for name, value in statics.items() if name in self._in_pullback}
         gradients = self._pullback(residuals, cotangents, **statics)
         return [None if place is None else gradients[place] for place in self.places]
 
@@ -72,6 +74,7 @@ def layer(name: str, backend: Backend, wanted: tuple[bool, ...] = ()) -> Layer:
         inputs,
         tuple(program.outputs),
         tuple(order.get(each) for each in inputs),
+        frozenset(inspect.signature(pair.forward).parameters).difference(inputs),
         pair.forward,
         pair.pullback,
         frozenset(inspect.signature(pair.pullback).parameters),

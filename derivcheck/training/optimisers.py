@@ -1,4 +1,4 @@
-"""Update rules: the registry's pages `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw`.
+"""Update rules: pages of the registry, `sgd` to `lion`.
 
 A rule is the generated forward pass of its page; nothing here knows what it computes. What a page
 carries from step to step is seen in its outputs: every output but θ' is the next value of the input
@@ -21,6 +21,12 @@ _SETTINGS: Mapping[str, Mapping[str, float]] = {
     "rmsprop": {"rho": 0.9, "epsilon": 1e-8},
     "adam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
     "adamw": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "lambda_": 0.01},
+    "adagrad": {"epsilon": 1e-10},
+    "adadelta": {"rho": 0.9, "epsilon": 1e-6},
+    "adamax": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+    "nadam": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+    "amsgrad": {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+    "lion": {"beta_1": 0.9, "beta_2": 0.99, "lambda_": 0.01},
 }
 """What is usual, by page."""
 
@@ -73,7 +79,7 @@ class Optimiser:
         """
         pair, carried = layer(self.page, backend), self.carried()
         known = {**_SETTINGS[self.page], **self.settings, "eta": rate}
-        statics = {"t": step} if self.page in ("adam", "adamw") else {}
+        statics = {"t": step} if "t" in pair.statics else {}
         after, rest = dict(parameters), dict(moments)
         for name, gradient in gradients.items():
             theta = parameters[name]
