@@ -73,12 +73,14 @@ class Heading:
 class Paragraph:
     """A paragraph, an item of a list or a cell of a table; never empty.
 
-    `item` says whether it is the first of an item of a list.
+    `item` says whether it is the first of an item of a list, `cell` the place in its row, from 0,
+    of a table's cell.
     """
 
     parts: tuple[Part, ...]
     span: Span
     item: bool = False
+    cell: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,7 @@ class _Blocks:
         self.shift = start - self.lines[first_line]
         level = 0
         row: tuple[int, int] = (-1, 0)
-        item = False
+        item, cell = False, None
         for token in tokens:
             if token.type == "heading_open":
                 level = int(token.tag[1])
@@ -273,13 +275,18 @@ class _Blocks:
                 item = True
             elif token.type == "tr_open" and token.map:
                 row = (token.map[0], 0)
+                cell = None
+            elif token.type in {"th_open", "td_open"}:
+                cell = 0 if cell is None else cell + 1
+            elif token.type == "table_close":
+                cell = None
             elif token.type == "inline" and token.content.strip():
                 lines = token.map or [row[0], row[0] + 1]
                 after = row[1] if lines[0] == row[0] else 0
                 places = self._places(token.content, lines[0], after, heading=level > 0)
                 if lines[0] == row[0] and places:
                     row = (row[0], places[-1][1] - self.lines[lines[0]])
-                blocks.extend(self._inline(places, level, item))
+                blocks.extend(self._inline(places, level, item, cell))
                 item = False
             elif token.type in {"fence", "code_block"} and token.map:
                 block = self._code(token, token.map[0], token.map[1])
@@ -308,7 +315,9 @@ class _Blocks:
                 places.append((start, start + len(stripped)))
         return places
 
-    def _inline(self, places: list[tuple[int, int]], level: int, item: bool) -> list[Block]:
+    def _inline(
+        self, places: list[tuple[int, int]], level: int, item: bool, cell: int | None
+    ) -> list[Block]:
         parts: list[Part] = []
         words: list[str] = []
         begin = end = -1
@@ -344,7 +353,7 @@ class _Blocks:
         span = parts[0].span | parts[-1].span
         if level and not all(isinstance(part, Math) and part.display for part in parts):
             return [Heading(level, tuple(parts), span)]
-        return [Paragraph(tuple(parts), span, item)]
+        return [Paragraph(tuple(parts), span, item, cell)]
 
     def _region(self, at: int) -> Region | None:
         """The region that covers an offset or comes next after it; offsets only grow."""

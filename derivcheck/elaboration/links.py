@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -23,14 +23,19 @@ from derivcheck.elaboration.terms import Translator, has_subscripts
 from derivcheck.expression import (
     ONE,
     ZERO,
+    Affine,
+    Entry,
     Expression,
     Hypothesis,
     Index,
+    Parameter,
     Tensor,
     free_indices,
+    guard,
     multiply,
     negation,
     rational,
+    substitute,
     tensors,
 )
 from derivcheck.syntax import Node, Relation
@@ -80,7 +85,7 @@ class LinkReader:
         strict = sign in ("<", ">") and read is not None and read[0] != ONE
         occasion: Reading | None = None
         if read is not None and not strict:
-            readings = tuple(_under(reading, *read) for reading in readings)
+            readings = tuple(found for reading in readings for found in _under(reading, *read))
             if read[0] != ONE:
                 first = readings[0]
                 indices = _free(read[0], ZERO)
@@ -111,14 +116,16 @@ class LinkReader:
             signs = tuple(relation.sign for relation in condition.statement.relations)
             integers = all(map(self.translator.integers.is_integer, sides))
             try:
-                if signs == ("=",) and not integers:
-                    left, right = map(self.translator.value, sides)
+                if set(signs) == {"="} and not integers:
+                    *lefts, right = map(self.translator.value, sides)
                     if condition.negated:
+                        if len(sides) > 2:
+                            return None
                         different = syntax.Chain(sides, (r"\ne",), condition.statement.span)
                         holds = multiply(holds, truth(self.translator, different))
                     else:
                         text = self.page.source.slice(condition.statement.span)
-                        equations.append(Hypothesis(left, right, text))
+                        equations.extend(Hypothesis(left, right, text) for left in lefts)
                     continue
                 chain = syntax.Chain(sides, signs, condition.statement.span)
                 value = truth(self.translator, chain)
@@ -184,10 +191,42 @@ class LinkReader:
         return found
 
 
-def _under(reading: Reading, holds: Expression, equations: tuple[Hypothesis, ...]) -> Reading:
-    """The reading where the conditions hold: `A = B if C` says that C·A = C·B."""
+def _under(
+    reading: Reading, holds: Expression, equations: tuple[Hypothesis, ...]
+) -> Iterator[Reading]:
+    """The readings where the conditions hold: `A = B if C` says that C·A = C·B.
+
+    An equation about a letter of the claim, `x_i + x_j = x_j` where `x_i = 0`, is one about this
+    place alone, and so this letter is a number here that does not run. The i of an entry that the
+    claim does not have may be any or every one.
+    """
     left, right = multiply(holds, reading.left), multiply(holds, reading.right)
-    context = replace(reading.context, hypotheses=(*reading.context.hypotheses, *equations))
+    reading = replace(reading, left=left, right=right, indices=_free(left, right))
+    every = [e for e in equations if isinstance(e.left, Entry)]
+    loose = {i: e for e in every for i in free_indices(e.left) if i not in reading.indices}
+    shared = [i for i in reading.indices if any(i in _free(e.left, e.right) for e in equations)]
+    yield _supposed(reading, equations, (*shared, *loose))
+    if loose:
+        text = ", ".join(f"{e.text} for every {index.name}" for index, e in loose.items())
+        note = "; ".join(filter(None, (reading.note, text)))
+        yield _supposed(replace(reading, note=note, caution=True), equations, shared)
+
+
+def _supposed(
+    reading: Reading, equations: Sequence[Hypothesis], letters: Sequence[Index]
+) -> Reading:
+    """The reading under equations in which these letters stand for one place each."""
+    fixed = {index: Affine.of(Parameter(index.name, 0)) for index in letters}
+    left, right = substitute(reading.left, fixed), substitute(reading.right, fixed)
+    places = [
+        Hypothesis(guard(index.extent - 1 - place), ONE, f"{index.name} is on its axis")
+        for index, place in fixed.items()
+    ]
+    there = [
+        replace(e, left=substitute(e.left, fixed), right=substitute(e.right, fixed))
+        for e in equations
+    ]
+    context = replace(reading.context, hypotheses=(*reading.context.hypotheses, *places, *there))
     return replace(reading, left=left, right=right, indices=_free(left, right), context=context)
 
 

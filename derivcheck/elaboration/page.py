@@ -36,8 +36,10 @@ from derivcheck.elaboration.restriction import (
     bracketed,
     compares_sizes,
     is_given,
+    is_instance,
     is_range,
     knowledge,
+    spoken,
 )
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
@@ -108,8 +110,8 @@ class _Page:
                     self.suppositions.heading()
                     self.heading = "".join(p.text for p in parts if isinstance(p, Prose)).strip()
                     self.title = self.title or self.heading
-                case Paragraph(parts, _, item):
-                    self._paragraph(parts, pieces, item)
+                case Paragraph():
+                    self._paragraph(block, pieces)
                 case Code(language, text, _):
                     if self.heading.lower() == "reference" and language.startswith("python"):
                         self.reference = self.reference or text
@@ -117,16 +119,15 @@ class _Page:
 
     # --- paragraphs: prose decides what a declaration is -----------------------------------------
 
-    def _paragraph(
-        self, parts: tuple[Prose | Math, ...], pieces: dict[Math, tuple[Statement, ...]], item: bool
-    ) -> None:
+    def _paragraph(self, block: Paragraph, pieces: dict[Math, tuple[Statement, ...]]) -> None:
+        parts = block.parts
         if not self.summary and self.title:
             words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
             self.summary = " ".join(words.split())
         whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
-        roles = self.suppositions.read(parts, pieces, knowledge(self.state), item)
+        roles = self.suppositions.read(block, pieces, knowledge(self.state))
         if roles.qualifies:
             self._soften()
         before = len(self.items)
@@ -139,7 +140,9 @@ class _Page:
                 continue
             self.display = part.display
             for order, statement in enumerate(pieces[part]):
-                self._statement(statement, whole_text, roles.of((number, order)))
+                role = roles.of((number, order))
+                said, _ = spoken(self.state, statement, self.sentence, parts[number + 1 :])
+                self._statement(said, whole_text, role)
             self.sentence += " $ "
         roles.finish()
         last = parts[-1]
@@ -164,19 +167,11 @@ class _Page:
         except PageNotUsable as error:
             fault = Fault(error.code, error.reason, statement.span, error.help)
             self.state.scope.add(name, UnreadMeaning(error.reason), statement.span, defined=True)
-        text = self.state.source.slice(statement.span)
+        span = statement.span
+        text = self.state.source.slice(span)
         diagnostic = fault.diagnostic() if fault is not None else None
-        self.items.append(
-            Item(
-                Kind.DECLARATION,
-                statement.span,
-                statement.span,
-                text,
-                None,
-                diagnostic,
-                uses="" if fault is not None else link[1],
-            )
-        )
+        used_by_name = "" if fault is not None else link[1]
+        self.items.append(Item(Kind.DECLARATION, span, span, text, None, diagnostic, used_by_name))
         return True
 
     def _soften(self) -> None:
@@ -203,9 +198,8 @@ class _Page:
 
     def _statement(self, statement: Statement, paragraph: str, role: Role) -> None:
         if statement.relations:
-            statement, condition = bracketed(statement)
-            if condition is not None:
-                role = Role((*role.governed, Condition(condition)), role.lead)
+            statement, conditions = bracketed(statement)
+            role = Role((*role.governed, *map(Condition, conditions)), role.lead)
         conditions = [c.statement for c in role.governed if c.statement is not None]
         letters = Letters(
             self.state, (*statement.sides, *(side for c in conditions for side in c.sides))
@@ -355,7 +349,9 @@ class _Page:
         try:
             if not definitions.defines(left, right, explicit):
                 return 0
-            if any(c.statement is not None or c.last for c in role.governed):
+            if not explicit and is_instance(self.state, statement):
+                return 0
+            if any(c.last or (c.statement is not None and not c.setting) for c in role.governed):
                 raise unsupported(
                     "a definition under a condition in words",
                     whole((left, right)),
@@ -406,8 +402,8 @@ class _Page:
         )
         if link.fault is not None:
             self.state.scope.restore(before)
-        fault = link.fault
-        self._note(Kind.CLAIM, statement, position, fault, link)
+        self.state.claim(left, right)
+        self._note(Kind.CLAIM, statement, position, link.fault, link)
 
     def _declares(self) -> bool:
         """Whether nothing is claimed here: an item that begins with its formula, or a sentence that

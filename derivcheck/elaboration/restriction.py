@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 
 from derivcheck import syntax
+from derivcheck.document import Math, Prose
 from derivcheck.elaboration.declarations import is_constant
 from derivcheck.elaboration.integers import IntegerReader, Letters
-from derivcheck.elaboration.names import array_name, declared_name, names_something, nodes
+from derivcheck.elaboration.names import (
+    array_name,
+    declared_name,
+    label,
+    names_something,
+    nodes,
+    subscript_items,
+)
 from derivcheck.elaboration.scope import FunctionMeaning, ParameterMeaning, TensorMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.elaboration.supposing import Knowledge
@@ -24,6 +33,18 @@ _ADJOINING = re.compile(
 )
 _RIGHT = re.compile(r"\\(?:implies|Rightarrow|Longrightarrow)(?![A-Za-z])|[⇒⟹]")
 _ARROW = re.compile(r"\\(?:iff|impliedby|(?:Long)?[Ll]eft(?:right)?arrow)(?![A-Za-z])|[⇔⟺⇐⟸]")
+_SIGN = r"((?:non-?)?(?:positive|negative|zero))\b(?![\s-]+(?:semi-?)?definite)"
+_SAID = re.compile(
+    rf"\s*,?\s*(?:is|be|to be|are|stays|remains)\s+(?:an?\s+)?(?:\w+ly\s+)?{_SIGN}", re.IGNORECASE
+)
+_ADJECTIVE = re.compile(rf"\b{_SIGN}\s*$", re.IGNORECASE)
+_SIGNS = {
+    "positive": ">",
+    "negative": "<",
+    "nonnegative": r"\ge",
+    "nonpositive": r"\le",
+    "nonzero": r"\ne",
+}
 BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
 
 
@@ -31,29 +52,106 @@ def knowledge(page: PageState) -> Knowledge:
     """What a page knows about its statements, as the words around them need it."""
     return Knowledge(
         partial(restricts, page),
-        partial(_is_instance, page),
+        partial(is_instance, page),
         partial(arrow, page),
+        partial(adjoins, page),
+        partial(spoken, page),
         partial(premise, page),
     )
 
 
-def _is_instance(page: PageState, statement: Statement) -> bool:
-    """`τ = 1/2` for a declared number that a definition uses already."""
-    if [relation.sign for relation in statement.relations] != ["="]:
+def spoken(
+    page: PageState, statement: Statement, before: str, following: Sequence[Prose | Math]
+) -> tuple[Statement, str]:
+    """“$x$ is positive”, “for positive $x$” and `x \\in (0, 1)` as relations between numbers, where
+    x is declared and nothing defines it; and the words before it without the adjective."""
+    named, *members = statement.sides
+    known = page.scope.lookup(declared_name(named) or "")
+    meaning = known.meaning if known is not None and not known.defined else None
+    if not isinstance(meaning, TensorMeaning) or not meaning.declared:
+        return statement, before
+    after = next((part.text for part in following[:1] if isinstance(part, Prose)), "")
+    match statement.relations, members:
+        case (), []:
+            led, said = _ADJECTIVE.search(before), _SAID.match(after)
+            word = led[1] if led is not None else said[1] if said is not None else ""
+            sign = _SIGNS.get(word.lower().replace("-", ""))
+            if sign is None:
+                return statement, before
+            zero, relation = syntax.Numeral("0", statement.span), (sign,)
+            sides: tuple[Node, ...] = (named, zero)
+            before = before[: led.start(1)] if led is not None else before
+        case (syntax.Relation(r"\in"),), [syntax.Group("(" | "[" as opening, closing, body)] if (
+            isinstance(body, syntax.Sequence) and len(body.items) == 2 and not meaning.tensor.rank
+        ):
+            low, high = body.items
+            ends = ("<" if opening == "(" else r"\le", "<" if closing == ")" else r"\le")
+            sides, relation = (low, named, high), ends
+            if r"\infty" in label(high):
+                sides, relation = sides[:-1], relation[:-1]
+            if r"\infty" in label(low):
+                sides, relation = sides[1:], relation[1:]
+        case _:
+            return statement, before
+    relations = tuple(syntax.Relation(sign, statement.span) for sign in relation)
+    return syntax.Statement(sides, relations, statement.span, statement.words), before
+
+
+def is_instance(page: PageState, statement: Statement, above: Sequence[Statement] = ()) -> bool:
+    """`τ = 1/2`, `x_i = 0` for a declared symbol that is in use: a definition has it, or a
+    statement `above`; `x > 0` where something was claimed of it already."""
+    signs = {relation.sign for relation in statement.relations}
+    if signs <= BOUNDS and _is_bound(statement.sides):
+        symbols = [side for side in statement.sides if not is_constant(side)]
+        return len(symbols) == 1 and _is_claimed(page, symbols[0], above)
+    if signs != {"="}:
         return False
-    left, right = statement.sides
-    name = declared_name(left)
-    known = page.scope.lookup(name) if name is not None else None
-    if known is None or known.defined or names_something(right):
+    *lefts, right = statement.sides
+    return not names_something(right) and all(_is_in_use(page, left, above) for left in lefts)
+
+
+def _is_claimed(page: PageState, node: Node, above: Sequence[Statement]) -> bool:
+    """Whether a claim about this declared symbol stands before: what is said of it now comes too
+    late to be part of its declaration."""
+    name = array_name(node) or ""
+    known = page.scope.lookup(declared_name(node) or name) or page.scope.lookup(name)
+    match known.meaning if known is not None else None:
+        case TensorMeaning(tensor, declared=True) if tensor.domain.declared:
+            return (tensor.name, tensor.scope) in page.claimed or _is_mentioned(name, above)
+        case _:
+            return False
+
+
+def _is_in_use(page: PageState, node: Node, above: Sequence[Statement]) -> bool:
+    name, array = declared_name(node), array_name(node)
+    subscript = node.subscript if isinstance(node, syntax.Scripted) else None
+    bare = all(
+        isinstance(item, syntax.Symbol | syntax.Numeral)
+        for item in subscript_items(subscript, None)
+    )
+    if name is None or not bare or array in page.recurrences:
+        return False
+    known = page.scope.lookup(name) or page.scope.lookup(array or name)
+    if known is None or known.defined:
         return False
     bodies = [definition.body for definition in page.context.definitions.values()]
     match known.meaning:
         case TensorMeaning(tensor, declared=True):
-            return any(tensor in tensors(body) for body in bodies)
+            used = any(tensor in tensors(body) for body in bodies)
         case ParameterMeaning(parameter):
-            return any(parameter in parameters(body) for body in bodies)
+            used = any(parameter in parameters(body) for body in bodies)
         case _:
             return False
+    return used or _is_mentioned(array or name, above)
+
+
+def _is_mentioned(array: str, above: Sequence[Statement]) -> bool:
+    return any(
+        array_name(part) == array
+        for statement in above
+        for side in statement.sides
+        for part in nodes(side)
+    )
 
 
 def is_range(page: PageState, statement: Statement) -> bool:
@@ -77,34 +175,40 @@ def assigns(page: PageState, statement: Statement) -> bool:
     return name is not None and not known and array not in map(array_name, nodes(right))
 
 
-def bracketed(statement: Statement) -> tuple[Statement, Statement | None]:
-    r"""`A = B \quad (i \ne j)`: the statement without its condition in brackets, and that."""
+def bracketed(statement: Statement) -> tuple[Statement, tuple[Statement, ...]]:
+    r"""`A = B \quad (i \ne j)`: the statement without its conditions in brackets, and those."""
     *sides, last = statement.sides
-    kept, chain = _cut(last)
-    if chain is None:
-        return statement, None
-    relations = tuple(syntax.Relation(sign, chain.span) for sign in chain.relations)
-    return (
-        syntax.Statement((*sides, kept), statement.relations, statement.span),
-        syntax.Statement(chain.sides, relations, chain.span),
+    kept, chains = _cut(last)
+    if not chains:
+        return statement, ()
+    conditions = (
+        syntax.Statement(
+            chain.sides,
+            tuple(syntax.Relation(sign, chain.span) for sign in chain.relations),
+            chain.span,
+        )
+        for chain in chains
     )
+    return syntax.Statement((*sides, kept), statement.relations, statement.span), (*conditions,)
 
 
-def _cut(side: Node) -> tuple[Node, syntax.Chain | None]:
-    """A side without the relation in round brackets that is its last factor."""
+def _cut(side: Node) -> tuple[Node, tuple[syntax.Chain, ...]]:
+    """A side without the relations in round brackets that are its last factor."""
     match side:
         case syntax.Addition(terms):
             sign, term = terms[-1]
-            kept, chain = _cut(term)
-            return syntax.Addition((*terms[:-1], (sign, kept)), side.span), chain
-        case syntax.Multiplication((factor, syntax.Group("(", _, syntax.Chain() as chain)), ("",)):
-            return factor, chain
-        case syntax.Multiplication(
-            (*factors, syntax.Group("(", _, syntax.Chain() as chain)), (*operators, "")
-        ):
-            return syntax.Multiplication(tuple(factors), tuple(operators), side.span), chain
+            kept, chains = _cut(term)
+            return syntax.Addition((*terms[:-1], (sign, kept)), side.span), chains
+        case syntax.Multiplication((*factors, syntax.Group("(", _, body)), (*operators, "")):
+            items = body.items if isinstance(body, syntax.Sequence) else (body,)
+            chains = tuple(item for item in items if isinstance(item, syntax.Chain))
+            if len(chains) < len(items):
+                return side, ()
+            if not operators:
+                return factors[0], chains
+            return syntax.Multiplication(tuple(factors), tuple(operators), side.span), chains
         case _:
-            return side, None
+            return side, ()
 
 
 def compares_sizes(page: PageState, statement: Statement) -> bool:
@@ -162,6 +266,11 @@ def arrow(page: PageState, first: Statement, second: Statement) -> str:
     return "both" if _ARROW.search(between) else "right" if _RIGHT.search(between) else ""
 
 
+def adjoins(page: PageState, first: Statement, second: Statement) -> bool:
+    """Whether a statement stands on the row of the one before it."""
+    return r"\\" not in page.source.text[first.span.end : second.span.start]
+
+
 def premise(page: PageState, statement: Statement) -> str:
     """What a statement is from which another one is said to follow: a "condition", a "claim" that
     need not hold by itself, or a "definition"."""
@@ -174,7 +283,7 @@ def premise(page: PageState, statement: Statement) -> str:
         return "condition" if _is_bound(statement.sides) else "claim"
     if signs != {"="} or not _definable(left):
         return "claim"
-    if len(others) == 1 and is_constant(others[0]):
+    if is_constant(others[-1]) and all(map(_is_name, others[:-1])):
         return "condition"
     name = array_name(left)
     known = page.scope.lookup(name) if name is not None else None

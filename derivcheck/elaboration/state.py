@@ -85,6 +85,8 @@ class PageState:
     """The arrays that stand for ∂L/∂Y where neither is known yet, and what they are once it is."""
     only_claimed: set[Tensor] = field(default_factory=set[Tensor])
     """The arrays that a claim spoke of before anything declared, defined or used them."""
+    claimed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Names and scopes of the arrays of which claims have spoken."""
     losses: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
     extents: dict[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
     statics: dict[Parameter, None] = field(default_factory=dict[Parameter, None])
@@ -283,6 +285,12 @@ class PageState:
         """Rest what follows on one more hypothesis."""
         hypotheses = (*self.context.hypotheses, hypothesis)
         self.context = replace(self.context, hypotheses=hypotheses)
+
+    def claim(self, *sides: syntax.Node) -> None:
+        """Remember of which arrays something is claimed."""
+        names = {array_name(part) for side in sides for part in nodes(side)} - {None}
+        found = (self.scope.tensor(name) for name in names if name)
+        self.claimed |= {(tensor.name, tensor.scope) for tensor in found if tensor is not None}
 
     def known(self, name: str, span: Span) -> Known | None:
         """What a name means; a name whose definition was not understood is a fault to use."""

@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from derivcheck.document import Math, Prose
+from derivcheck import syntax
+from derivcheck.document import Math, Paragraph, Prose
+from derivcheck.elaboration.names import label
 from derivcheck.syntax import Statement
 
 _LEADS = re.compile(
     r"\b(?:(?P<unless>unless|except(?: (?:when|if|for|at))?)|(?P<case>case(?:\s+\w+)?|otherwise if)"
-    r"|if(?: and only if)?|when(?:ever)?|as long as|in case|only for"
+    r"|if(?: and only if)?|when(?:ever)?|wherever|as long as|in case|only for"
+    r"|(?:in|on|over|within|inside|outside) the (?:region|regime|interval|half-?axis|half-?line)"
+    r"(?: where)?"
     r"|for(?: (?:all|every|each|any))?|at|as|on|provided(?: that)?|once|while"
     r"|(?P<suppose>suppose|assume)(?: that)?)[\s:,.*_(]*$",
     re.IGNORECASE,
@@ -33,13 +37,24 @@ _SUPPOSES = re.compile(
     re.IGNORECASE,
 )
 _SETS = re.compile(
-    r"\b(?:let|set|setting|take|taking|choose|fix|put|where|and|or)[\s:,*_(]*$",
+    r"\b(?:let|set|take|choose|fix|put|consider|use|restrict|here|now|where)"
+    r"(?: (?:us|we|now|the|an?|case|that|ourselves|attention|to))*[\s:,*_(]*$",
     re.IGNORECASE,
+)
+_WORDED = re.compile(r"\b(?!and\b)[^\W\d]{2}")
+_BEHIND = re.compile(
+    r"^\W*(?:(?:where|with|for|if|when|as|at|whenever|wherever|provided|because|since|assuming|here"
+    r"|note|but|only)\b[^A-Z]*$"
+    r"|(?i:(?:this|it|that|these|the (?:last|above|former)\w*)\b.*\b(?:hold|true|valid|only)))"
 )
 _LOOSE = re.compile(r"\b(?:with|where|since|because)[\s:,*_]*$", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?<!even )(?<!as )(?<!see )(?<!check )(?<!ask )(?<!test )"
     r"\b(?:(?:if|unless|provided|as long as|only when)\b(?! (?:we|you|one|I)\b)"
+    r"|when(?:ever)? (?:the|all|every|each|both|no|its|an?|there|it|they|this)\b"
+    r"|(?:in|on|over|within|inside|outside|along|beyond) (?:the|this|that|each|an?) (?!general\b)"
+    r"(?:[\w-]+ ){0,3}(?:region|regime|branch|interval|half-?\s?(?:axis|line|plane|space)|side"
+    r"|orthant|quadrant|range|case|limit|interior|boundary)\b"
     r"|for (?:an? |any |every |all )?(?:(?:(?:anti|skew)-?)?symmetric|diagonal|orthogonal"
     r"|invertible|(?:non-?)?(?:positive|negative|zero)|one-hot|normali[sz]ed|cent(?:er|re)d)\b"
     r"|at (?:the |an? )?(?:optimum|minimum|maximum|origin|equilibrium|convergence|solution)\b)",
@@ -52,6 +67,11 @@ _STOP = re.compile(
 _REFERS = re.compile(
     r"^\W*[a-z]|(?i:\b(?:for|this|these|those|it|that|both|above|hold|holds|true|valid|only)\b)"
 )
+_AT_LARGE = re.compile(
+    r"^\W*(?:(?:but|and|now|more|in|for|the|an?|any|every|all|however)\W+)*"
+    r"(?:general(?:ly|ity)?|arbitrary|other)\b",
+    re.IGNORECASE,
+)
 _GENERAL = re.compile(
     r"^\W*(?:in general|hence|combin|together|in summary|overall|therefore|thus|so\b|both)",
     re.IGNORECASE,
@@ -63,13 +83,16 @@ class Condition:
     """What must hold; `statement` is None where only words say it, `negated` for “unless”.
 
     `last` says that it stands at the end of a chain of equalities, and so qualifies the last one,
-    `aside` that it holds as far as its sentence goes.
+    `aside` that it holds as far as its sentence goes, `setting` that it gives a symbol in use a
+    value for all that follows, `supposed` that what was supposed of it before is over.
     """
 
     statement: Statement | None
     negated: bool = False
     last: bool = False
     aside: bool = False
+    setting: bool = False
+    supposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,8 @@ class Role:
 
     governed: tuple[Condition, ...] = ()
     lead: str = ""
+    behind: bool = False
+    """Whether it is a condition of what stands before its paragraph."""
 
     def conditions(self, position: int, links: int) -> tuple[Condition, ...]:
         """The conditions of the equality at this position of a chain of so many: what stands behind
@@ -97,15 +122,19 @@ class Knowledge:
 
     `restricts` says of a statement after words such as “if” (or "" for one that stands in a claim's
     own piece, after it) whether it restricts rather than defines or names a range; `instance`
-    whether it gives a number to a symbol that is declared and in use. `arrow` says whether a
-    statement is said to follow from the one before it ("right"; "both" for the other way too), and
-    `premise` whether one from which another follows is a "condition", a "claim" or a
-    "definition".
+    whether it gives a number to a symbol that is declared and in use, here or in a statement above.
+    `arrow` says whether a statement is said to follow from the one before it ("right"; "both" for
+    the other way too), `adjoins` whether it stands on one row with it, and `premise` whether one
+    from which another follows is a "condition", a "claim" or a "definition". `spoken` gives the
+    relation that a lone symbol with the words around it is, or a set of numbers, and the words
+    before it.
     """
 
     restricts: Callable[[Statement, str], bool]
-    instance: Callable[[Statement], bool]
+    instance: Callable[[Statement, Sequence[Statement]], bool]
     arrow: Callable[[Statement, Statement], str]
+    adjoins: Callable[[Statement, Statement], bool]
+    spoken: Callable[[Statement, str, Sequence[Prose | Math]], tuple[Statement, str]]
     premise: Callable[[Statement], str]
 
 
@@ -151,7 +180,7 @@ class Roles:
     def qualifies(self) -> bool:
         """Whether the paragraph begins with “where …” and qualifies what stands before it."""
         first = list(self._known.values())[:1]
-        return not self._apart and any(role.lead == "loose" for role in first)
+        return not self._apart and any(role.lead == "loose" or role.behind for role in first)
 
     def of(self, key: Key) -> Role:
         while key not in self._known:
@@ -173,41 +202,48 @@ class Suppositions:
     def __init__(self) -> None:
         self._carried: tuple[Condition, ...] = ()
         self._case: tuple[Condition, ...] = ()
+        self._settings: list[Condition] = []
+        self._in_row = False
 
     def heading(self) -> None:
         """A new section begins: no condition of the last one governs it."""
         self._carried = self._case = ()
+        self._settings.clear()
+
+    def _set(self, settings: Sequence[Condition]) -> None:
+        """Another value takes the place of the old one, another bound stands beside it."""
+        again = {_subject(c) for c in settings if _equates(c) or c.supposed}
+        self._settings = [c for c in self._settings if _subject(c) not in again] + list(settings)
 
     def read(
-        self,
-        parts: Sequence[Prose | Math],
-        pieces: Mapping[Math, tuple[Statement, ...]],
-        page: Knowledge,
-        item: bool = False,
+        self, block: Paragraph, pieces: Mapping[Math, tuple[Statement, ...]], page: Knowledge
     ) -> Roles:
         """The roles of a paragraph's statements.
 
-        Where a new item of a list names something first, and nothing that stands before the item,
-        its “where …” is about that.
+        Conditions of one cell of a table hold for the cells beside it in its row. Where a new
+        item of a list names something first, and nothing that stands before the item, its “where …”
+        is about that.
         """
         apart = False
-        match parts[:3]:
-            case (Prose(opening, _), Math() as name, Prose()) if item:
+        match block.parts[:3]:
+            case (Prose(opening, _), Math() as name, Prose()) if block.item:
                 named = not any(statement.relations for statement in pieces[name])
                 apart = named and _REFERS.search(opening) is None
             case _:
                 pass
-        return Roles(self._read(parts, pieces, page), apart)
+        return Roles(self._read(block, pieces, page), apart)
 
     def _read(
-        self,
-        parts: Sequence[Prose | Math],
-        pieces: Mapping[Math, tuple[Statement, ...]],
-        page: Knowledge,
+        self, block: Paragraph, pieces: Mapping[Math, tuple[Statement, ...]], page: Knowledge
     ) -> Iterator[dict[Key, Role]]:
+        parts = block.parts
         sentences = list(_sentences(parts, pieces, page))
         displayed = isinstance(parts[0], Math) and parts[0].display
-        carried = self._carried if displayed else ()
+        beside = bool(block.cell)
+        if self._in_row and not beside:
+            self._carried = ()  # what a row of a table supposes is said of that row
+        self._in_row = block.cell is not None
+        carried = self._carried if displayed or beside else ()
         self._carried = carried if len(parts) == 1 else ()
         if not displayed and _GENERAL.match("".join(sentences[0].words)):
             self._case = ()
@@ -216,15 +252,22 @@ class Suppositions:
             _imply(sentence, found, page)
             if any(place.case for place in sentence.places):
                 self._case = leading
+            if _AT_LARGE.match("".join(sentence.words)):
+                self._settings.clear()
+            if block.cell is None:
+                self._set([c for c in leading if c.setting])
             outer = (*self._case, *(carried if number == 0 else ()))
             roles: dict[Key, Role] = {}
             for key, role in found.items():
                 own = (*role.governed, *(c for c in outer if c not in role.governed))
+                said = {_subject(c) for c in own if _equates(c)}
+                own = (*own, *(c for c in self._settings if _subject(c) not in said))
                 roles[key] = role if role.lead == "condition" else Role(own, role.lead)
             last = not any(later.places for later in sentences[number + 1 :])
             if last and leading and not any(not role.lead for role in found.values()):
                 ended = number < len(sentences) - 1
-                self._carried = tuple(c for c in leading if not (ended and c.aside))
+                kept = (c for c in leading if not (ended and c.aside))
+                self._carried = tuple(c for c in kept if self._in_row or not c.setting)
             yield roles
 
 
@@ -244,6 +287,7 @@ def _sentences(
             continue
         before: Statement | None = None
         for order, statement in enumerate(pieces[part]):
+            statement, words = page.spoken(statement, words, parts[number + 1 :])
             if statement.relations:
                 led = statement.words or (words if not order else "")
                 place = _Place((number, order), statement, led, not order, part.display)
@@ -261,13 +305,17 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
     """Roles by place, and the conditions that lead the rest of the sentence."""
     leading: tuple[Condition, ...] = ()
     if sentence.words and (_OTHERWISE.match(sentence.words[0]) or _worded(sentence)):
-        leading = (Condition(None),)
+        leading = (Condition(None, aside=True),)
+    words = "".join(sentence.words)
     roles: dict[Key, Role] = {}
     waiting: list[_Place] = []
-    for place in sentence.places:
+    qualified: list[_Place] = []
+    for number, place in enumerate(sentence.places):
+        above = [earlier.statement for earlier in sentence.places[:number]]
         match = _LEADS.search(place.words)
         if place.statement.words:
             read = match is not None and page.restricts(place.statement, match[0])
+            read = read or page.instance(place.statement, above)
             condition = Condition(
                 place.statement if read else None, bool(match and match["unless"]), last=True
             )
@@ -276,24 +324,40 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
                 roles[claim.key] = Role((*roles[claim.key].governed, condition))
             waiting = []
             continue
+        infers = any(near.arrow for near in (place, *sentence.places[number + 1 : number + 2]))
+        instance = not infers and page.instance(place.statement, above)
         if place.first and match is not None and page.restricts(place.statement, match[0]):
             # “In the plain case, μ = 1, …” is no “Case 1: …”, which holds until the next.
             aside = match["case"] is not None and not _opens(place, match)
-            condition = Condition(place.statement, match["unless"] is not None, aside=aside)
+            supposed = match["suppose"] is not None
+            condition = Condition(
+                place.statement, match["unless"] is not None, False, aside, supposed, supposed
+            )
             trailing = (
                 bool(waiting)
                 and not match[0][0].isupper()
                 and _BARE.match(place.words[: match.start()]) is not None
+                and not (leading and sentence.places[number + 1 :])  # for c we have A, for d B
             )
-        elif not place.first and waiting and page.restricts(place.statement, ""):
+        elif (
+            not place.first
+            and (waiting or qualified)
+            and (
+                page.restricts(place.statement, "")
+                or (instance and page.adjoins(above[-1], place.statement))
+            )
+        ):
             condition, trailing = Condition(place.statement), True
             match = None
-        elif page.instance(place.statement) and (_is_aside(place) or _goes_on(place, leading)):
+        elif instance:
             # “For the median, τ = 1/2, …”: of one value, and only as far as the sentence goes.
             roles[place.key] = Role((), "condition")
-            if not _goes_on(place, leading):
-                leading = ()
-            leading = (*leading, Condition(place.statement, aside=True))
+            goes_on = _goes_on(place, leading)
+            setting = _SETS.search(place.words) is not None or not _WORDED.search(words)
+            if goes_on:
+                setting = any(each.setting for each in leading)
+            condition = Condition(place.statement, aside=not setting, setting=setting)
+            leading = (*leading, condition) if goes_on else (condition,)
             waiting = []
             continue
         else:
@@ -306,14 +370,16 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
             )
             roles[place.key] = Role(leading, lead)
             waiting = [*waiting, place] if not lead else waiting
+            qualified = []
             continue
         roles[place.key] = Role((), "condition")
         opens = match is not None and match["case"] is not None and _opens(place, match)
-        place.case = opens or (match is not None and match["suppose"] is not None)
+        place.case = opens
         if trailing:
             # What stands in a piece of its own after a comma qualifies that piece alone.
             piece = None if place.first else place.key[0]
-            for claim in (w for w in waiting if piece is None or w.key[0] == piece):
+            qualified = waiting or qualified
+            for claim in (w for w in qualified if piece is None or w.key[0] == piece):
                 roles[claim.key] = Role((*roles[claim.key].governed, condition))
         else:
             leading = (condition,)
@@ -321,6 +387,8 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
     if any(role.lead == "loose" for role in roles.values()):
         for key, role in roles.items():
             roles[key] = Role((*role.governed, Condition(None)), role.lead)
+    if _BEHIND.match(words) and all(role.lead == "condition" for role in roles.values()):
+        roles = {key: Role(role.governed, role.lead, behind=True) for key, role in roles.items()}
     return roles, leading
 
 
@@ -329,15 +397,19 @@ def _opens(place: _Place, match: re.Match[str]) -> bool:
     return not place.words[: match.start()].strip(" \n\t*_-")
 
 
-def _is_aside(place: _Place) -> bool:
-    """Whether words lead to it within a sentence, and none that say that it is to be so."""
-    words = place.words.strip(" \n\t*-+")
-    return not place.display and bool(words) and _SETS.search(words) is None
-
-
 def _goes_on(place: _Place, conditions: Sequence[Condition]) -> bool:
     """Whether it is one more of the conditions directly before it."""
-    return not place.display and bool(conditions) and place.words.strip(" ,").lower() == "and"
+    return not place.display and bool(conditions) and place.words.strip(" ,").lower() in ("", "and")
+
+
+def _subject(condition: Condition) -> str:
+    """Of what a condition gives the value, or a bound."""
+    sides = condition.statement.sides if condition.statement is not None else ()
+    return next((label(side) for side in sides if not isinstance(side, syntax.Numeral)), "")
+
+
+def _equates(condition: Condition) -> bool:
+    return condition.statement is not None and condition.statement.equates
 
 
 def _imply(sentence: _Sentence, roles: dict[Key, Role], page: Knowledge) -> None:

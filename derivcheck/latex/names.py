@@ -89,7 +89,10 @@ def _plain_call(reader: Reader) -> str | None:
 
 
 def _one(reader: Reader, first: int) -> syntax.Node | None:
-    r"""An indicator: `1`, `\mathbb{1}`, `I` with a relation in its subscript or bracket."""
+    r"""An indicator: `1`, `\mathbb{1}`, `I` with a relation in its subscript or bracket.
+
+    A plain 1 before a space, `= 1 \quad (x > 0)`, is a number, and what follows a condition.
+    """
     token = reader.tokens[first]
     if token.text not in _ONES or first + 1 >= reader.end:
         return None
@@ -104,6 +107,7 @@ def _one(reader: Reader, first: int) -> syntax.Node | None:
         return syntax.Indicator(reader.content(at + 2, last), reader.span(first, last + 1))
     if (
         reader.tokens[at].kind in BRACKETS
+        and (token.kind is Kind.LETTER or reader.tokens[at].start <= token.end + 1)
         and reader.found.get(at, reader.end) < reader.end
         and reader.relates(at + 1, reader.found[at])
     ):

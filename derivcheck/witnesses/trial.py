@@ -319,7 +319,8 @@ def _impose(
     """Change the drawn values so that the hypothesis holds, for the shapes that are known.
 
     Known are Σ over axes of one tensor (or of its squares) = a constant, and an entry = an
-    expression in others; whatever this leaves unmet is rejected by `admissible`.
+    expression in others, both also at single places of further axes; whatever this leaves unmet is
+    rejected by `admissible`.
     """
     for side, other in ((hypothesis.left, hypothesis.right), (hypothesis.right, hypothesis.left)):
         summed, body = _strip_sums(side)
@@ -328,18 +329,16 @@ def _impose(
             body = body.base
         if not isinstance(body, Entry) or body.tensor not in exact:
             continue
-        axes = [subscript.index for subscript in body.subscripts]
-        if None in axes or len(set(axes)) != len(axes) or not set(summed) <= set(axes):
-            continue
         tensor = body.tensor
-        if [i.extent for i in axes if i is not None] != list(tensor.extents):
-            # It speaks of a part of an axis only.
+        places = _places(body, extents, exact[tensor].shape)
+        axes = [place for place in places or () if isinstance(place, Index)]
+        if places is None or len(set(axes)) != len(axes) or not set(summed) <= set(axes):
             continue
         if tensor in tensors(other):
             continue
         scope = Scope(dict(extents), exact, {})
         array = exact[tensor]
-        outer = [index for index in axes if index is not None and index not in summed]
+        outer = [index for index in axes if index not in summed]
         for values in product(*(range(integer(index.extent, extents)) for index in outer)):
             fixed = dict(zip(outer, values, strict=True))
             try:
@@ -349,11 +348,13 @@ def _impose(
             if isinstance(value, float):
                 return
             target = Fraction(value)
-            place = tuple(fixed[i] if i in fixed else slice(None) for i in axes if i is not None)
+            place = tuple(
+                at if isinstance(at, int) else fixed.get(at, slice(None)) for at in places
+            )
             if not summed and not squared:
                 array[place] = target
                 continue
-            lengths = [integer(i.extent, extents) for i in axes if i is not None and i in summed]
+            lengths = [integer(i.extent, extents) for i in axes if i in summed]
             if squared:
                 drawn = on_sphere(prod(lengths), target, grid, generator)
             else:
@@ -363,6 +364,28 @@ def _impose(
                 fibre = numpy.array(drawn, dtype=object).reshape(lengths)
                 array[place] = fibre if lengths else drawn[0]
         return
+
+
+def _places(
+    body: Entry, extents: Mapping[Parameter, int], size: tuple[int, ...]
+) -> tuple[Index | int, ...] | None:
+    """The index that runs over each axis, or its one place; None for a part of an axis."""
+    found: list[Index | int] = []
+    for subscript, extent, length in zip(body.subscripts, body.tensor.extents, size, strict=True):
+        index = subscript.index
+        if index is not None and index.extent == extent:
+            found.append(index)
+        elif any(True for _ in subscript.indices()):
+            return None
+        else:
+            try:
+                at = integer(subscript, extents)
+            except KeyError:
+                return None
+            if not 0 <= at < length:
+                return None
+            found.append(at)
+    return tuple(found)
 
 
 def _strip_sums(expression: Expression) -> tuple[tuple[Index, ...], Expression]:
