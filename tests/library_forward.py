@@ -408,6 +408,9 @@ OPTIMISERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
     "adadelta": lambda eta, rho, epsilon: optax.adadelta(eta, rho, epsilon),
     "adamax": lambda eta, beta_1, beta_2, epsilon: optax.adamax(eta, beta_1, beta_2, epsilon),
     "amsgrad": lambda eta, beta_1, beta_2, epsilon: optax.amsgrad(eta, beta_1, beta_2, epsilon),
+    "lamb": lambda eta, beta_1, beta_2, epsilon, lambda_: optax.lamb(
+        eta, beta_1, beta_2, epsilon, weight_decay=lambda_
+    ),
     "lion": lambda eta, beta_1, beta_2, lambda_: optax.lion(
         eta, beta_1, beta_2, weight_decay=lambda_
     ),

@@ -76,6 +76,7 @@ NAMES = (
     "l1_regulariser",
     "l2_norm",
     "l2_regulariser",
+    "lamb",
     "layernorm",
     "leaky_relu",
     "least_squares_hessian",
