@@ -129,7 +129,11 @@ class Signs(Intervals):
         if self.facts and mask not in _ONES:
             mask = mask & self.declared_sign(form) or mask
         if 1 < len(form.terms) <= _MOST_TERMS and mask not in _ONES:
-            mask = mask & self._sign_of_parts(form) or mask
+            noted = dict(self.assumptions)
+            narrow = mask & self._sign_of_parts(form)
+            if narrow in (mask, 0):
+                self.assumptions = noted
+            mask = narrow or mask
         return mask
 
     def _sign_of_parts(self, form: NormalForm) -> int:
