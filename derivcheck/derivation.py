@@ -85,9 +85,13 @@ class Item:
     uses: str = ""
 
 
+LOSS = Tensor("L")
+"""What gradients are of where nothing else is said."""
+
+
 @dataclass(frozen=True)
 class ClosedForm:
-    """A gradient in closed form: `gradient[indices] = body`, of the shape of `variable`.
+    """A gradient of `loss` in closed form: `gradient[indices] = body`, shaped like `variable`.
 
     `item` is the position in `Derivation.items` of the claim that states it.
     """
@@ -96,6 +100,7 @@ class ClosedForm:
     indices: tuple[Index, ...]
     body: Expression
     item: int
+    loss: Tensor = LOSS
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,8 @@ class Derivation:
     `inputs` are the tensors that nothing defines, in the page's order of declaration (parameters of
     the layer included); `statics` are the integers that no input's shape determines (stride,
     padding); `extents` maps a parameter that the page defines (an output size) to its definition.
-    `cotangents` maps each output to the tensor that stands for its incoming cotangent, when the
-    loss is left open; `loss` is the defined loss tensor otherwise. `gradients` are keyed by input,
+    `cotangents` maps each output to the tensor that stands for its incoming cotangent, where the
+    loss is left open; a loss that the page defines is an output without. `gradients` are by input,
     `between` by the names that the page gives to the cotangents of its intermediates
     (`\bar{A} := ∂L/∂A`); in `context` those are defined by their closed forms. `uses` are the pages
     whose functions this page uses, by their names.

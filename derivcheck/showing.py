@@ -37,14 +37,14 @@ def closed_forms(derivation: Derivation, form: str) -> str:
 
 
 def equation(gradient: ClosedForm, form: str) -> str:
-    """`∂L/∂variable = closed form` on one line: `form` is latex or sympy."""
+    """`∂loss/∂variable = closed form` on one line: `form` is latex or sympy."""
     subscripts, body = composed(gradient.indices, gradient.body)
-    entry = Entry(gradient.variable, subscripts)
+    entry, loss = Entry(gradient.variable, subscripts), Entry(gradient.loss)
     if form == "sympy":
         from derivcheck.exchange import to_sympy  # reports need no SymPy
 
-        return f"Derivative(L, {to_sympy(entry)}) = {to_sympy(body)}"
-    left = rf"\frac{{\partial L}}{{\partial {latex(entry)}}}"
+        return f"Derivative({to_sympy(loss)}, {to_sympy(entry)}) = {to_sympy(body)}"
+    left = rf"\frac{{\partial {latex(loss)}}}{{\partial {latex(entry)}}}"
     return f"{left} = {latex(body, free_indices(entry))}"
 
 
@@ -114,7 +114,7 @@ def _definition(definition: Definition) -> tuple[str, str]:
 
 def _gradient(form: ClosedForm) -> tuple[str, str]:
     left, right = _equation(form.variable, form.indices, form.body)
-    return f"∂L/∂{left}", right
+    return f"∂{text(Entry(form.loss))}/∂{left}", right
 
 
 def _equation(tensor: Tensor, indices: Iterable[Index], body: Expression) -> tuple[str, str]:
@@ -127,7 +127,9 @@ def _output(derivation: Derivation, output: Tensor) -> tuple[str, str]:
     cotangent = derivation.cotangents.get(output)
     kind = _shape(output)
     if cotangent is not None and derivation.gradients:
-        kind += f"; ∂L/∂{unicode_name(output.name)} is {unicode_name(cotangent.name)}"
+        losses = [loss for loss, of in derivation.context.incoming if of == output]
+        loss = unicode_name(losses[0].name if losses else "L")
+        kind += f"; ∂{loss}/∂{unicode_name(output.name)} is {unicode_name(cotangent.name)}"
     return unicode_name(output.name), kind
 
 

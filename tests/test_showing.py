@@ -10,8 +10,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from derivcheck import load, registry, terminal
+from derivcheck.checker import read_derivation
 from derivcheck.cli import app
-from derivcheck.showing import Sheet, sheet
+from derivcheck.expression import FOREIGN, tensors
+from derivcheck.judging import judge
+from derivcheck.showing import Sheet, equation, sheet
+from derivcheck.source import Source
+from derivcheck.verdict import Verdict
 
 
 def printed(made: Sheet, *, width: int = 0) -> str:
@@ -63,3 +68,37 @@ def test_show_prints_the_sheet_of_a_page_that_passes() -> None:
     result = CliRunner().invoke(app, ["show", "adam"])
     assert result.exit_code == 0, result.output
     assert "θ'_i = θ_i − η m̂_i/(√v̂_i + ε)" in result.stdout
+
+
+def test_every_axis_is_counted_as_the_page_counts_it() -> None:
+    """States from 0, inputs from 1: what the page calls h_{t-1} is called so."""
+    rows = dict(row for section in sheet(load("rnn").derivation).sections for row in section.rows)
+    assert rows["a_tsj"] == "Σ_m W_jm x_tsm + Σ_k U_jk h_{t−1,s,k} + b_j"
+    assert rows["h_tsj"] == "δ_{t,0} z_sj + [t ≥ 1] tanh(a_tsj)"
+    assert rows["ā_tsj"] == "[t ≤ T] h̄_tsj (1 − h_tsj²)"
+    assert rows["∂L/∂z_sk"] == "Σ_j ā_{1,s,j} U_jk"
+    assert rows["∂L/∂U_jk"] == "Σ_{t=1..T} Σ_s ā_tsj h_{t−1,s,k}"
+
+
+WITH_GRADIENTS = [n for n in registry.names() if "\n## Gradient" in registry.source(n).text]
+
+
+@pytest.mark.parametrize("name", WITH_GRADIENTS)
+def test_what_is_shown_of_a_page_is_proved_on_that_page(name: str) -> None:
+    """Printed closed forms mean what they meant, read as further lines of their page."""
+    page, derivation = registry.source(name), load(name).derivation
+    forms = [
+        form
+        for form in derivation.gradients.values()
+        # What only a used page calls by a name means nothing on this one.
+        if not any(tensor.scope.startswith(FOREIGN) for tensor in tensors(form.body))
+    ]
+    assert forms or derivation.uses
+    shown = "".join(f"\n$$\n{equation(form, 'latex')}\n$$\n" for form in forms)
+    again = read_derivation(Source(page.path, page.text + shown))
+    claims = [item for item in again.items if item.span.start > len(page.text)]
+    assert len(claims) == len(forms)
+    for item in claims:
+        assert item.link is not None
+        judgement = judge(item.link, seed=0, definitions=again.extents).judgement
+        assert judgement.verdict is Verdict.PROVED, (item.latex, judgement.message)

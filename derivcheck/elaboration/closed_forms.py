@@ -65,7 +65,8 @@ def closed_forms(
                 axes = _whole_axes(variable, subscripts)
                 if axes is None or _differentiates(body):
                     continue
-                form = ClosedForm(variable, *placed(axes, body), position)
+                indices, body = placed(axes, body)
+                form = ClosedForm(variable, variable.along(indices), body, position, loss)
                 if variable in inputs:
                     found.setdefault(variable, form)
                 if (loss, variable) in names:

@@ -440,7 +440,7 @@ class _Page:
         state = self.state
         sizes = state.sizes
         sizes.close(state.scope.names())
-        sizes.base = state.counting.base
+        sizes.counting = state.counting
         sizes.bases = {sizes.size(extent): base for extent, base in state.bases.items()}
         settle = Settling(state)
         items = settle.conjectured([settle.item(item) for item in self.items])

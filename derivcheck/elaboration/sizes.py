@@ -8,7 +8,9 @@ their own.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.scope import Section
 from derivcheck.expression import (
     Affine,
@@ -45,9 +47,9 @@ class Sizes:
         self.section: Section = ()
         """Where the page is being read."""
         self.undetermined: set[Affine] = set()
-        self.base = 0
+        self.counting = Counting()
         self.bases: dict[Affine, int] = {}
-        """What the page counts each axis from, by its extent; `base` where nothing is written."""
+        """What the page counts an axis from of which `counting` knows nothing, by its extent."""
 
     def placeholder(self, hint: str, *, axis: bool = False) -> Affine:
         """A size that is not known yet: of an axis, or of what a letter runs over."""
@@ -236,7 +238,10 @@ class Sizes:
 
     def index(self, index: Index) -> Index:
         extent = self.size(index.extent)
-        return Index(index.name, extent, index.serial, self.bases.get(extent, self.base))
+        return Index(index.name, extent, index.serial, self._base(extent))
+
+    def _base(self, extent: Affine) -> int:
+        return self.bases.get(extent, self.counting.base)
 
     def current(self, tensor: Tensor) -> Tensor:
         """What a tensor is since the last declaration of it."""
@@ -249,7 +254,12 @@ class Sizes:
         settled = self._tensors.get(tensor)
         if settled is None or any(self.find(e) != e for e in settled.extents):
             extents = tuple(map(self.size, tensor.extents))
-            settled = Tensor(tensor.name, extents, tensor.domain, tensor.symmetric, tensor.scope)
+            starts = [self.counting.start(tensor.name, place) for place in range(len(extents))]
+            counted = tuple(
+                self._base(extent) if start is None else start
+                for start, extent in zip(starts, extents, strict=True)
+            )
+            settled = replace(tensor, extents=extents, counted=counted)
             self._tensors[tensor] = settled
         return settled
 
@@ -273,12 +283,9 @@ class Sizes:
                 return rebuild(expression, self.settle, self.size)
 
     def definition(self, definition: Definition) -> Definition:
-        return Definition(
-            self.tensor(definition.tensor),
-            tuple(map(self.index, definition.indices)),
-            self.settle(definition.body),
-            definition.recurs_along,
-        )
+        tensor = self.tensor(definition.tensor)
+        indices = tensor.along(map(self.index, definition.indices))
+        return Definition(tensor, indices, self.settle(definition.body), definition.recurs_along)
 
     def context(self, context: Context) -> Context:
         definitions = [self.definition(d) for d in context.definitions.values()]

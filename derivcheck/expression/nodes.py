@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -56,7 +57,8 @@ class Tensor:
     """A named array; `name` is the canonical LaTeX name (`\\hat{X}`, `W^{f}`, `x'`).
 
     `symmetric` lists pairs of axes that may be swapped. Two tensors of one page with one name
-    (in sections of their own) differ in `scope`.
+    (in sections of their own) differ in `scope`. `counted` is what the page counts each axis from,
+    for printing only; empty where that is not known.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Tensor:
     domain: Domain = Domain()
     symmetric: tuple[tuple[int, int], ...] = ()
     scope: str = ""
+    counted: tuple[int, ...] = field(default=(), compare=False)
 
     def __hash__(self) -> int:
         # A page has few tensors of one name, and a domain is slow to hash.
@@ -72,6 +75,14 @@ class Tensor:
     @property
     def rank(self) -> int:
         return len(self.extents)
+
+    def along(self, indices: Iterable[Index]) -> tuple[Index, ...]:
+        """Indices, one for each axis, printed as the axes are counted."""
+        if not self.counted:
+            return tuple(indices)
+        return tuple(
+            replace(index, base=start) for index, start in zip(indices, self.counted, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -408,7 +408,7 @@ class _Assembly:
         subscripts, body = composed(closed.indices, closed.body)
         left = Entry(variable, subscripts)
         letters = free_indices(left)
-        formula = f"∂L/∂{text(left, letters)} = {text(body, letters)}"
+        formula = f"∂{text(Entry(closed.loss))}/∂{text(left, letters)} = {text(body, letters)}"
         for output, cotangent in zip(self.derivation.outputs, self.cotangents, strict=True):
             if output not in self.derivation.cotangents:
                 body = multiply(Entry(cotangent), body)

@@ -344,13 +344,22 @@ def _unicode_font(font: str, body: str) -> str:
 # --- LaTeX --------------------------------------------------------------------------------------
 
 
+def _is_outside_braces(name: str, at: int) -> bool:
+    return name.count("{", 0, at) == name.count("}", 0, at)
+
+
 def latex_name(name: str) -> str:
     r"""The name as a page writes it: words upright, everything else as it stands.
 
     >>> latex_name("loss"), latex_name(r"\hat{X}"), latex_name("N_{in}")
     ('\\text{loss}', '\\hat{X}', 'N_{in}')
+    >>> latex_name(r"\sigma^2^{A}")  # TeX knows no two superscripts of one letter
+    '{\\sigma^2}^{A}'
     """
     pieces = _read(name)
+    if sum(isinstance(piece, _Script) and piece.mark == "^" for piece in pieces) > 1:
+        last = max(at for at, c in enumerate(name) if c == "^" and _is_outside_braces(name, at))
+        return f"{{{latex_name(name[:last])}}}{name[last:]}"
     match pieces:
         case (_Word(word), *_) if len(word) > 1 and word.isalpha():
             return rf"\text{{{word}}}" + name.lstrip()[len(word) :]

@@ -81,8 +81,10 @@ class Printer(ABC):
 
     def __init__(self, expression: Expression, indices: Iterable[Index] = ()) -> None:
         self.expression = with_pi(expression)
+        indices = tuple(indices)
         self.reserved = reserved(expression, indices)
         self.bases = bases(expression)
+        self.counted = {index: index.base for index in indices}
         self.letters: dict[Index, str] = {}
         names = {tensor.name for tensor in tensors(expression)}
         self.names = frozenset(names)
@@ -276,12 +278,13 @@ class Printer(ABC):
             letter = index.name if index.name not in taken else choose(index.name, taken)
             self.letters[index] = letter
             shown = self.name(letter)
-            if extent_is_plain(index, body) and not index.base:
+            base = self.base(index)
+            if extent_is_plain(index, body) and not base:
                 scripts.append(shown)
             else:
                 size = self.printed(index.extent)
-                upper = self.integer(size + (index.base - 1), compact=True)
-                scripts.append(self.bounds(shown, str(index.base), upper))
+                upper = self.integer(size + (base - 1), compact=True)
+                scripts.append(self.bounds(shown, str(base), upper))
         script = ",".join(scripts)
         if where != ONE and not stays_inside(where, body):
             script = f"{script}: {self.show(where).text}"
@@ -303,20 +306,29 @@ class Printer(ABC):
     def printed(self, value: Affine) -> Affine:
         """In the letters of the page: an index that counts from 1 is its letter − 1."""
         shifted: dict[Atom, Affine] = {
-            index: Affine.of(index) - index.base for index in value.indices() if index.base
+            index: Affine.of(index) - base
+            for index in value.indices()
+            if (base := self.base(index))
         }
         return value.substitute(shifted)
 
+    def base(self, index: Index) -> int:
+        """What a letter counts from: a free one of the claim as it does there."""
+        return self.counted.get(index, index.base)
+
     def subscripts(self, entry: Entry, subscripts: Sequence[Affine]) -> list[str]:
         shown: list[str] = []
-        for subscript, extent in zip(subscripts, entry.tensor.extents, strict=True):
-            own = [index.base for index in subscript.indices()]
+        extents, counted = entry.tensor.extents, entry.tensor.counted
+        for place, (subscript, extent) in enumerate(zip(subscripts, extents, strict=True)):
+            own = [self.base(index) for index in subscript.indices()]
             base = max(own) if own else self.bases.get(extent, 0)
+            base = counted[place] if counted else base
             shown.append(self.integer(self.printed(subscript) + base, compact=True))
         return shown
 
     def kronecker(self, left: Affine, right: Affine) -> str:
-        base = max((index.base for side in (left, right) for index in side.indices()), default=0)
+        letters = (index for side in (left, right) for index in side.indices())
+        base = max(map(self.base, letters), default=0)
         sides = [self.integer(self.printed(side) + base, compact=True) for side in (left, right)]
         if self.delta_is_free:
             return self.delta(sides)
