@@ -58,6 +58,17 @@ def test_opposite_conditions_do_not_meet() -> None:
     assert verdicts(page) == ["proved", "proved"]
 
 
+def test_two_conditions_that_words_join_hold_both() -> None:
+    page = "Let $x, a \\in \\mathbb{R}^N$, $b > 0$ and $f = \\sum_i (x_i - a_i)^2 b$.\n\n"
+    both = "For $a_i = 0$ and $b = 2$,\n\n$$f = %s$$\n\n"
+    assert verdicts(page + both % r"2 \sum_i x_i^2") == ["proved"]
+    assert verdicts(page + both % r"3 \sum_i x_i^2") == ["refuted"]
+    # The first of them alone is not enough, and neither outlives its sentence.
+    assert verdicts(page + r"For $a_i = 0$, $f = 2 \sum_i x_i^2$.") == ["refuted"]
+    after = both % r"2 \sum_i x_i^2" + r"In general, $f = 2 \sum_i x_i^2$."
+    assert verdicts(page + after) == ["proved", "refuted"]
+
+
 def test_a_condition_that_never_holds_proves_nothing() -> None:
     assert verdicts("Let $x > 0$. Then $|x| = 5$ for $x < 0$.") == ["undecided"]
 
