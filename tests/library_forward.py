@@ -15,6 +15,7 @@ import numpy as np
 import optax
 from jax import lax
 from jax.scipy.special import logit, logsumexp, xlogy
+from scipy.stats import gumbel_r
 
 Array: TypeAlias = Any
 Library: TypeAlias = Callable[..., Array | tuple[Array, ...]]
@@ -45,6 +46,20 @@ def infonce(Q: Array, K: Array, tau: Array) -> Array:
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(Q @ K.T / tau, places))
 
 
+def clip_loss(X: Array, Z: Array, tau: Array) -> Array:
+    U, V = (each / jnp.linalg.norm(each, axis=1, keepdims=True) for each in (X, Z))
+    return 0.5 * (infonce(U, V, tau) + infonce(V, U, tau))
+
+
+def gradient_penalty(
+    X: Array, W: Array, b: Array, v: Array, lambda_: Array, epsilon: Array
+) -> Array:
+    # The slope of the critic is autodiff's here, a formula on the page.
+    slopes = jax.vmap(jax.grad(lambda x: jnp.tanh(W @ x + b) @ v))(X)
+    lengths = jnp.sqrt(jnp.square(jnp.linalg.norm(slopes, axis=1)) + epsilon)
+    return lambda_ * jnp.mean(optax.squared_error(lengths, jnp.ones_like(lengths)))
+
+
 def elastic_net(w: Array, lambda_: Array, alpha: Array) -> Array:
     # optax.l2_loss has the factor ½ that the page has.
     ridge = jnp.sum(optax.l2_loss(w))
@@ -61,6 +76,19 @@ def gan_minimax(a: Array, b: Array) -> Array:
 def gan_non_saturating(a: Array, b: Array) -> tuple[Array, Array]:
     generator = optax.sigmoid_binary_cross_entropy(b, jnp.ones_like(b))
     return -gan_minimax(a, b), jnp.mean(generator)
+
+
+def distillation(X: Array, Z: Array, T: Array, tau: Array, alpha: Array) -> Array:
+    soft = optax.losses.kl_divergence_with_log_targets(
+        jax.nn.log_softmax(X / tau, axis=1), jax.nn.log_softmax(Z / tau, axis=1)
+    )
+    return jnp.mean(alpha * tau**2 * soft + (1 - alpha) * optax.softmax_cross_entropy(X, T))
+
+
+def dpo_loss(a: Array, b: Array, c: Array, d: Array, beta: Array) -> Array:
+    # A binary cross-entropy of “preferred” on the difference of the rewards.
+    reward = beta * (a - c) - beta * (b - d)
+    return jnp.mean(optax.sigmoid_binary_cross_entropy(reward, jnp.ones_like(reward)))
 
 
 def gaussian_nll(mu: Array, v: Array, T: Array) -> Array:
@@ -315,6 +343,8 @@ FORWARD: Mapping[str, Library] = {
     "softmax": lambda X: jax.nn.softmax(X, axis=1),
     "log_softmax": lambda X: jax.nn.log_softmax(X, axis=1),
     "softmax_jacobian": jax.nn.logsumexp,
+    "softmax_temperature": lambda X, tau: jax.nn.softmax(X / tau, axis=1),
+    "gumbel_softmax": lambda X, U, tau: jax.nn.softmax((X + gumbel_r.ppf(U)) / tau, axis=1),
     # normalisation
     "batchnorm": batchnorm,
     "batchnorm_channels": channels_normalised,
@@ -330,10 +360,15 @@ FORWARD: Mapping[str, Library] = {
     "l2_norm": lambda X, T: optax.safe_norm(X - T, 0.0, axis=1),
     "huber": lambda X, T, kappa: jnp.mean(optax.huber_loss(X, T, delta=kappa)),
     "hinge": lambda x, t: jnp.mean(optax.hinge_loss(x, t)),
+    "squared_hinge": lambda x, t: jnp.mean(jnp.square(optax.hinge_loss(x, t))),
     "cross_entropy": lambda X, T: -jnp.sum(xlogy(T, X)) / X.shape[0],
     "nll": nll,
     "softmax_cross_entropy": lambda X, T: jnp.mean(optax.softmax_cross_entropy(X, T)),
     "softmax_cross_entropy_smoothed": softmax_cross_entropy_smoothed,
+    "softmax_cross_entropy_weighted": lambda X, T, w: (
+        jnp.sum(optax.softmax_cross_entropy(X, w * T)) / jnp.sum(w * T)
+    ),
+    "distillation": distillation,
     # A sum over the examples, not their mean.
     "softmax_regression": lambda X, W, T: jnp.sum(optax.softmax_cross_entropy(X @ W.T, T)),
     "binary_cross_entropy": lambda X, T: jnp.mean(
@@ -345,6 +380,8 @@ FORWARD: Mapping[str, Library] = {
     "gan_minimax": gan_minimax,
     "gan_non_saturating": gan_non_saturating,
     "infonce": infonce,
+    "clip_loss": clip_loss,
+    "gradient_penalty": gradient_penalty,
     "kl_divergence": lambda X, T: jnp.mean(optax.losses.kl_divergence(X, T)),
     "focal_loss": lambda x, t, gamma: jnp.mean(
         optax.losses.sigmoid_focal_loss(x * t, jnp.ones_like(x), gamma=gamma)  # labels of 0 and 1
@@ -356,6 +393,9 @@ FORWARD: Mapping[str, Library] = {
     ),
     "cosine_similarity": lambda X, Z: optax.losses.cosine_similarity(X, Z),
     "poisson_nll": poisson_nll,
+    # reinforcement
+    "policy_gradient": lambda X, A, G, b: jnp.mean((G - b) * optax.softmax_cross_entropy(X, A)),
+    "dpo_loss": dpo_loss,
     "mlp": mlp,
     # attention
     "attention": attention,
@@ -450,5 +490,8 @@ NO_LIBRARY: Mapping[str, str] = {
     "dice_loss": "optax's is of classes that share every place, with rows that sum to 1",
     "triplet_margin": "optax's takes the distances, the page their squares",
     "lora": "neither jax.nn, optax nor Flax has it; PEFT, for PyTorch, does",
+    "margin_ranking": "neither jax.nn nor optax has it; `torch.nn.MarginRankingLoss` does",
+    "contrastive_margin": "optax's losses of pairs are those of whole batches",
+    "gaussian_kl_diagonal": "no jax library has it; `torch.distributions.kl_divergence` does",
     "gaussian_kl": "no jax library has it; `torch.distributions` does",
 }
