@@ -14,6 +14,7 @@ from derivcheck.expression import (
     Definition,
     Domain,
     Entry,
+    Guard,
     Hypothesis,
     Index,
     Parameter,
@@ -159,6 +160,28 @@ def test_symmetric_tensors_are_symmetric():
     array = draw([A], {K: 4}).exact[A]
     assert (array == array.T).all()
     assert len(set(entries(array))) > 1
+
+
+def test_a_symmetric_tensor_may_have_a_declared_sum():
+    A = tensor("A", K, K, domain=Domain(lower=Fraction(0), declared=True), symmetric=((0, 1),))
+    i, j = (fresh(Index(name, Affine.of(K))) for name in "ij")
+    entry = Entry(A, (Affine.of(i), Affine.of(j)))
+    whole = Hypothesis(Sum(i, Sum(j, entry)), ONE, "all entries' sum")
+    for extent in (2, 3, 5):
+        array = draw([A], {K: extent}, Context({}, (whole,))).exact[A]
+        assert (array == array.T).all()
+        assert array.sum() == 1
+        assert min(entries(array)) >= 0
+
+
+def test_a_size_that_is_never_1_has_as_many_trials():
+    N = Parameter("N")
+    least = Hypothesis(Guard(Affine.of(N) - 2), ONE, "N ≥ 2")
+    found = trial_extents(
+        [N, K], [tensor("x", N, K)], numpy.random.default_rng(0), hypotheses=[least]
+    )
+    assert len(found) == 3
+    assert all(extents[N] >= 2 for extents in found)
 
 
 def test_a_point_replays_from_its_seed():

@@ -112,6 +112,14 @@ def symmetrised(array: Exact, pairs: Sequence[tuple[int, int]]) -> Exact:
     return array
 
 
+def balanced(array: Exact, pairs: Sequence[tuple[int, int]]) -> Exact:
+    """The means of the array and its mirror images, pair of axes by pair."""
+    for first, second in pairs:
+        if array.shape[first] == array.shape[second]:
+            array = (array + array.swapaxes(first, second)) / Fraction(2)
+    return array
+
+
 def with_total(
     domain: Domain, number: int, total: Fraction, grid: int, generator: numpy.random.Generator
 ) -> list[Fraction] | None:

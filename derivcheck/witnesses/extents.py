@@ -157,6 +157,8 @@ def shape(tensor: Tensor, extents: Mapping[Parameter, int]) -> tuple[int, ...]:
 
 _PRIMES = (2, 3, 5, 7, 11, 13)
 _STATICS = (1, 2, 3)
+_DRAWS = 400
+"""Tuples of extents that each assignment is chosen from."""
 
 
 def trial_extents(
@@ -173,18 +175,20 @@ def trial_extents(
     """`count` different assignments, each complete, with at most `entries` entries in all tensors.
 
     Within one assignment the extents are pairwise different primes as far as `entries` lets them,
-    so that swapped axes are seen; one assignment has the first extent (the batch) equal to 1, and
-    one that is not the first has strides above 1 and paddings above 0 where that is possible.
-    Fewer are returned only where the constraints leave fewer.
+    so that swapped axes are seen; one assignment has the first extent (the batch) equal to 1 where
+    it may be, and one that is not the first has strides above 1 and paddings above 0 where that is
+    possible. Fewer are returned only where the constraints leave fewer.
     """
     known = determined(definitions, hypotheses)
     static = [p for p in dict.fromkeys(statics) if p not in known]
     sizes = [p for p in dict.fromkeys(extents) if p not in known and p not in static]
     found: list[dict[Parameter, int]] = []
     for attempt in range(count):
-        batch = attempt == count - 1 and count > 1
+        last = attempt == count - 1 and count > 1
         best: tuple[tuple[int, int, int, int], dict[Parameter, int]] | None = None
-        for _ in range(400):
+        for batch in [True] * (_DRAWS if last else 0) + [False] * _DRAWS:
+            if last and not batch and best is not None:
+                break
             chosen = _draw_extents(sizes, static, generator, batch=batch, wide=attempt > 0)
             complete = complete_extents(chosen, definitions, hypotheses)
             if complete is None or complete in found:

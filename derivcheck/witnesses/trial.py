@@ -39,6 +39,7 @@ from derivcheck.witnesses.domain_sampling import (
     REACH,
     REFUTATION_GRID,
     Exact,
+    balanced,
     contains,
     draw,
     on_sphere,
@@ -362,6 +363,8 @@ def _impose(
                 drawn = with_total(domain, prod(lengths), target, grid, generator)
             if drawn is not None:
                 fibre = numpy.array(drawn, dtype=object).reshape(lengths)
+                # Means of mirrored entries have the same sum, and stay between them.
+                fibre = fibre if outer or squared else balanced(fibre, tensor.symmetric)
                 array[place] = fibre if lengths else drawn[0]
         return
 
