@@ -15,7 +15,9 @@ import numpy as np
 import optax
 from jax import lax
 from jax.scipy.special import logit, logsumexp, xlogy
+from scipy.spatial.distance import cdist
 from scipy.stats import gumbel_r
+from sklearn.preprocessing import PolynomialFeatures
 
 Array: TypeAlias = Any
 Library: TypeAlias = Callable[..., Array | tuple[Array, ...]]
@@ -101,6 +103,47 @@ def poisson_nll(X: Array, T: Array) -> Array:
     # The density of `jax.scipy` has the factorial that the page leaves out.
     density = jax.scipy.stats.poisson.logpmf(T, jnp.exp(X))
     return -jnp.mean(density + jax.scipy.special.gammaln(T + 1.0))
+
+
+def multinomial_regression(X: Array, W: Array, b: Array, T: Array, lambda_: Array) -> Array:
+    scores = optax.softmax_cross_entropy(X @ W.T + b, T)
+    return jnp.mean(scores) + lambda_ * jnp.sum(optax.l2_loss(W))
+
+
+def matrix_factorisation(
+    U: Array, V: Array, a: Array, b: Array, mu: Array, R: Array, W: Array, lambda_: Array
+) -> Array:
+    fitted = jnp.sum(W * optax.l2_loss(U @ V.T + a[:, None] + b + mu, R))
+    return fitted + lambda_ * sum(jnp.sum(optax.l2_loss(each)) for each in (U, V, a, b))
+
+
+def factorisation_machine(X: Array, w: Array, b: Array, V: Array) -> Array:
+    # A column for each pair of features, which the page never forms.
+    pairs = PolynomialFeatures(degree=2, interaction_only=True)
+    columns = pairs.fit_transform(X)
+    products = V @ V.T
+    order = [np.flatnonzero(row) for row in pairs.powers_]
+    weights = [b, *w, *(products[i, j] for i, j in (each for each in order if len(each) == 2))]
+    return columns @ np.array(weights)
+
+
+def negative_sampling(U: Array, V: Array, Z: Array) -> Array:
+    scores = jnp.concatenate([jnp.vecdot(U, V)[:, None], jnp.vecdot(Z, U[:, None])], axis=1)
+    near = jnp.zeros_like(scores).at[:, 0].set(1.0)
+    return jnp.mean(jnp.sum(optax.sigmoid_binary_cross_entropy(scores, near), axis=1))
+
+
+def gaussian_mixture(X: Array, alpha: Array, mu: Array, sigma: Array) -> Array:
+    # The density of `jax.scipy` has the constant that the page leaves out.
+    logs = jnp.sum(jax.scipy.stats.norm.logpdf(X[:, None], mu, sigma), axis=2)
+    density = logsumexp(logs + jax.nn.log_softmax(alpha), axis=1)
+    return -jnp.mean(density) - 0.5 * X.shape[1] * jnp.log(2.0 * jnp.pi)
+
+
+def tsne(Y: Array, P: Array) -> Array:
+    near = 1.0 + cdist(Y, Y, "sqeuclidean")
+    shares = jnp.sum(1.0 / near) - len(Y)  # without each place's nearness to itself
+    return jnp.log(shares) + jnp.sum(P * jnp.log(near))
 
 
 # --- normalisation ------------------------------------------------------------------------------
@@ -343,6 +386,7 @@ FORWARD: Mapping[str, Library] = {
     "softmax": lambda X: jax.nn.softmax(X, axis=1),
     "log_softmax": lambda X: jax.nn.log_softmax(X, axis=1),
     "softmax_jacobian": jax.nn.logsumexp,
+    "logsumexp": lambda X: jax.nn.logsumexp(X, axis=1),
     "softmax_temperature": lambda X, tau: jax.nn.softmax(X / tau, axis=1),
     "gumbel_softmax": lambda X, U, tau: jax.nn.softmax((X + gumbel_r.ppf(U)) / tau, axis=1),
     # normalisation
@@ -396,6 +440,17 @@ FORWARD: Mapping[str, Library] = {
     # reinforcement
     "policy_gradient": lambda X, A, G, b: jnp.mean((G - b) * optax.softmax_cross_entropy(X, A)),
     "dpo_loss": dpo_loss,
+    # models
+    "multinomial_regression": multinomial_regression,
+    "ridge_regression": lambda X, w, b, y, lambda_: (
+        jnp.sum(optax.l2_loss(X @ w + b, y)) + lambda_ * jnp.sum(optax.l2_loss(w))
+    ),
+    "matrix_factorisation": matrix_factorisation,
+    "factorisation_machine": factorisation_machine,
+    "negative_sampling": negative_sampling,
+    "gaussian_mixture": gaussian_mixture,
+    "tied_autoencoder": lambda X, W: jnp.mean(jnp.sum(optax.l2_loss(X @ W.T @ W, X), axis=1)),
+    "tsne": tsne,
     "mlp": mlp,
     # attention
     "attention": attention,
