@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from derivcheck.calculus import UnknownFunction, expand_derivatives
@@ -13,6 +14,7 @@ from derivcheck.expression import (
     Disorder,
     Expression,
     Hypothesis,
+    Index,
     Tensor,
     circle,
     free_indices,
@@ -21,6 +23,7 @@ from derivcheck.expression import (
 )
 from derivcheck.normal_form import NormalForm, Normaliser, Unprovable, subtracted
 from derivcheck.normal_form.atoms import (
+    Atom,
     Sign,
     Summation,
     Variable,
@@ -30,8 +33,11 @@ from derivcheck.normal_form.atoms import (
 )
 from derivcheck.normal_form.digits import Digits, digits_of
 from derivcheck.normal_form.facts import Inequality, inequality
+from derivcheck.normal_form.linear import added, scaled
 from derivcheck.normal_form.session import Working
 
+WITHIN = "\u2064"
+"""Ends the name of an index that was bound; it prints as nothing, and no letter is like it."""
 _PLACES = 2
 """At how many places a recurrence is unfolded, entries all over the axis counting for as many."""
 
@@ -60,8 +66,10 @@ def attempted(
     positive: frozenset[str] = frozenset(),
     expand_ranges: bool = False,
     calculus: Context | None = None,
+    cases: tuple[Case, ...] = (),
 ) -> Attempt:
-    """What a number of rewriting steps makes of the difference of the two sides."""
+    """What a number of rewriting steps makes of the difference of the two sides, where the signs
+    of some expressions in the reading's own indices are those of the cases."""
     digits = digits_of(reading)
     session = Normaliser(
         digits.context(reading.context),
@@ -70,7 +78,7 @@ def attempted(
         supposed_positive=positive,
         expand_ranges=expand_ranges,
     )
-    attempt = Attempt(session, reading, digits, calculus or reading.context)
+    attempt = Attempt(session, reading, digits, calculus or reading.context, cases)
     try:
         attempt.run()
     except (Unprovable, UnknownFunction) as fault:
@@ -78,6 +86,14 @@ def attempted(
     except RecursionError:
         attempt.fault = "nested too deep"
     return attempt
+
+
+@dataclass(frozen=True)
+class Case:
+    """The argument has one of these signs, at the point and at the indices in question."""
+
+    argument: Expression
+    mask: int
 
 
 @dataclass
@@ -91,11 +107,14 @@ class Attempt:
     reading: Reading
     digits: Digits
     calculus: Context
+    cases: tuple[Case, ...] = ()
     closed: bool = False
     difference: NormalForm | None = None
     left_over: NormalForm | None = None
     """What did not vanish with everything unfolded; `difference` is the shortest form before."""
     fault: str = ""
+    stages: list[NormalForm] = field(default_factory=list[NormalForm])
+    """The difference, from one definition that was unfolded to the next."""
     unused: list[str] = field(default_factory=list[str])
     unfolded: dict[Tensor, int] = field(default_factory=dict[Tensor, int])
 
@@ -112,6 +131,68 @@ class Attempt:
             for form in (self.difference, self.left_over)
         )
 
+    def turning_point(self) -> NormalForm | None:
+        """The simplest form without indicators whose sign what is left turns on, if there is one
+        that stands outside all binders; in the names that it had at first."""
+        found = self._arguments(self.left_over or NormalForm({}))
+        point = min(found, key=lambda form: (len(form.terms), form.key), default=None)
+        for stage in self.stages if point is not None else ():
+            for argument in self._arguments(stage):
+                *_, unfolded = self._unfoldings(argument)
+                if unfolded == point:
+                    return argument
+                if scaled(unfolded, -1) == point:
+                    return scaled(argument, -1)
+        return point
+
+    def _arguments(self, form: NormalForm) -> list[NormalForm]:
+        """What its indicators outside all binders are of, without those of other indicators."""
+        own = {*free_indices(self.reading.left), *free_indices(self.reading.right)}
+        found: dict[str, NormalForm] = {}
+        for atom in _within(form):
+            if isinstance(atom, Sign) and atom.free <= own:
+                argument = atom.argument
+                if not any(isinstance(inner, Sign) for inner in _within(argument)):
+                    found[argument.key] = argument
+        return list(found.values())
+
+    def _unfoldings(self, form: NormalForm) -> Iterator[NormalForm]:
+        """The form, and what has its sign with one definition more unfolded each time."""
+        session, context = self.session, self.reading.context
+        yield form
+        while (tensor := self._next_definition(form)) and tensor not in context.recurrent:
+            form = session.without_signed_content(
+                session.settled(session.rewrite(form, {}, tensor))
+            )
+            yield form
+
+    def summand(self) -> tuple[NormalForm, Index] | None:
+        """What is left as one sum over an index, and that, if all of it are sums over one axis."""
+        session = self.session
+        terms: list[NormalForm] = []
+        shared: Index | None = None
+        for monomial, coefficient in (self.left_over or NormalForm({})).terms.items():
+            sums = [(atom, k) for atom, k in monomial if isinstance(atom, Summation)]
+            match sums:
+                case [(Summation(indices=(index,), factors=factors) as atom, 1)]:
+                    pass
+                case _:
+                    return None
+            shared = shared or Index(f"{index.name}{WITHIN}", index.extent)
+            if index.extent != shared.extent:
+                return None
+            rest = NormalForm({tuple(f for f in monomial if f[0] is not atom): coefficient})
+            body = session.transform(NormalForm({factors: 1}), {index: Affine.of(shared)})
+            terms.append(session.multiply(rest, body))
+        return (added(terms), shared) if shared is not None else None
+
+    def at_kink(self, form: NormalForm) -> bool:
+        """Whether the form is 0 at kinks only, which are noted to be left out then."""
+        left_out = self.session.off_kinks and self.session.generic(form)
+        if left_out:
+            self.session.assume_off_kink(form)
+        return left_out
+
     def run(self) -> None:
         session, reading = self.session, self.reading
         self._add_hypotheses()
@@ -123,6 +204,7 @@ class Attempt:
         self.difference = current
         # Definitions stay names as long as they can; the last defined is unfolded first.
         while not self._vanishes(current):
+            self.stages.append(current)
             tensor = self._next_definition(current)
             if tensor is None:
                 return
@@ -245,6 +327,18 @@ class Attempt:
             right = self.session.read(hypothesis.right)
             if not self.session.add_rule(hypothesis, left, right):
                 self.unused.append(hypothesis.text)
+        for case in self.cases:
+            for form in self._unfoldings(self.session.read(case.argument)):
+                self.session.suppose_case(form, case.mask)
+
+
+def _within(form: NormalForm) -> Iterator[Atom]:
+    """All atoms of a form, at any depth."""
+    stack = list(form.atoms())
+    while stack:
+        atom = stack.pop()
+        yield atom
+        stack.extend(parts(atom))
 
 
 def _plain_tensors(form: NormalForm) -> list[Tensor]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from derivcheck.attempt import Attempt, attempted, attempted_twice
+from derivcheck.cases import by_cases
 from derivcheck.chain_rule import one_step
 from derivcheck.derivation import Reading
 from derivcheck.expression import Expression, Tensor, Theorem, children
@@ -108,9 +109,13 @@ def _unfolded(reading: Reading, off_kinks: bool, steps: int) -> Proof:
         attempt, spent = (again if again.closed else attempt), max(spent, more)
         known = replace(known, lemmas={}) if again.closed else known
     session = attempt.session
-    if attempt.closed:
-        lemmas = known.used(attempt.unfolded)
-        facts = (*session.assumptions, *(fact for each in lemmas for fact in each.assumptions))
+    cases = None if attempt.closed else by_cases(attempt, off_kinks, steps, known.without)
+    made = (attempt, *(cases.attempts if cases is not None else ()))
+    spent = max(spent, cases.steps if cases is not None else 0)
+    if attempt.closed or (cases is not None and cases.closed):
+        lemmas = known.used(dict.fromkeys(tensor for each in made for tensor in each.unfolded))
+        own = (*session.assumptions, *(cases.assumptions if cases is not None else ()))
+        facts = (*own, *(fact for each in lemmas for fact in each.assumptions))
         inductions = tuple(lemma.text for lemma in lemmas)
         return Proof(True, "", tuple(dict.fromkeys(facts)), spent, None, inductions)
     reason = attempt.fault or attempt.unused_hypothesis()

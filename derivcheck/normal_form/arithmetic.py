@@ -131,6 +131,8 @@ class Arithmetic(Signs):
     def entry(self, variable: Variable) -> NormalForm:
         """An entry with the guards of its zero extension."""
         self.check_name(variable.tensor)
+        if self.is_nothing(variable):
+            return NormalForm({})
         return self.present(self.of_atom(variable), variable)
 
     def present(self, form: NormalForm, variable: Variable) -> NormalForm:

@@ -69,6 +69,8 @@ class Fact:
 @dataclass
 class Facts(Session):
     facts: list[Fact] = field(default_factory=list[Fact])
+    cases: list[Fact] = field(default_factory=list[Fact])
+    """What the case at hand says of single forms: of no other values of their indices."""
     given: list[tuple[Affine, str]] = field(default_factory=list[tuple[Affine, str]])
     """Polynomials in sizes that are not negative, and what says so."""
 
@@ -76,6 +78,11 @@ class Facts(Session):
         """Know the sign of a form, and of its opposite."""
         self.facts.append(Fact(form, mask, text))
         self.facts.append(Fact(scaled(form, -1), opposite(mask), text))
+
+    def suppose_case(self, form: NormalForm, mask: int) -> None:
+        """Know the sign of this form alone, and of its opposite."""
+        self.cases.append(Fact(form, mask, ""))
+        self.cases.append(Fact(scaled(form, -1), opposite(mask), ""))
 
     def suppose_size(self, value: Affine, text: str) -> None:
         """Know that an integer polynomial is not negative."""

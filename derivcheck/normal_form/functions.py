@@ -318,18 +318,24 @@ class Functions(Extrema):
                 plus, minus = self.multiply(plus, other), self.multiply(minus, other)
         return plus
 
-    def _without_positive_content(self, argument: NormalForm) -> NormalForm:
+    def without_signed_content(self, argument: NormalForm) -> NormalForm:
+        """The argument without factors of known sign: [a f > 0] = [−f > 0] for a < 0."""
         while True:
             number, shared = self._content(argument)
-            pulled = {a: k for a, k in shared.items() if self.atom_sign(a) == POSITIVE}
+            signs = {a: self.atom_sign(a) for a in shared}
+            pulled = {a: shared[a] for a, sign in signs.items() if sign in (NEGATIVE, POSITIVE)}
+            below = [k for a, k in pulled.items() if signs[a] == NEGATIVE]
+            if any(k.denominator != 1 for k in below):
+                return argument
             argument = self.without_content(argument, pulled, number)
+            argument = scaled(argument, (-1) ** int(sum(k % 2 for k in below)))
             # A division that expands a root may lay open new content.
             if not pulled:
                 return argument
 
     def _without_certain_factors(self, argument: NormalForm) -> NormalForm:
         """A form that is positive at the same places: [v − β v > 0] is [v > 0] where β < 1."""
-        argument = self._without_positive_content(argument)
+        argument = self.without_signed_content(argument)
         number, shared = self._content(argument)
         if shared and len(argument.terms) > 1:
             others = self.sign(self.without_content(argument, shared, number))

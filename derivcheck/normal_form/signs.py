@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import combinations
 from math import lcm
 
 from derivcheck.expression import (
@@ -48,7 +49,14 @@ from derivcheck.normal_form.atoms import (
 )
 from derivcheck.normal_form.facts import ANY, NEGATIVE, POSITIVE, ZERO
 from derivcheck.normal_form.intervals import Intervals
-from derivcheck.normal_form.linear import added, common_factors, quotient, ratio, sort
+from derivcheck.normal_form.linear import (
+    added,
+    common_factors,
+    quotient,
+    ratio,
+    sort,
+    subtracted,
+)
 
 _ONES = (NEGATIVE, ZERO, POSITIVE)
 _VALUES = {NEGATIVE: -1, ZERO: 0, POSITIVE: 1}
@@ -126,7 +134,7 @@ class Signs(Intervals):
             if narrow in (mask, 0):
                 self.assumptions = noted
             mask = narrow or mask
-        if self.facts and mask not in _ONES:
+        if (self.facts or self.cases) and mask not in _ONES:
             mask = mask & self.declared_sign(form) or mask
         if 1 < len(form.terms) <= _MOST_TERMS and mask not in _ONES:
             noted = dict(self.assumptions)
@@ -164,6 +172,34 @@ class Signs(Intervals):
             return product_sign(self.monomial_sign(sort(shared), factor), mask)
         return self.sign(form)
 
+    def declared_sign(self, form: NormalForm) -> int:
+        """The signs that the facts leave the form, and the case at hand."""
+        mask = super().declared_sign(form)
+        for case in self.cases:
+            mask &= self._beyond(form, case.form, case.mask, len(form.terms) + len(case.form.terms))
+        for first, second in combinations(self.cases, 2):
+            if mask in _ONES:
+                break
+            # x − ε lies beyond x − y and y − ε together.
+            both = sum_sign(first.mask, second.mask)
+            if both != ANY:
+                mask &= self._beyond(form, added((first.form, second.form)), both, 2)
+        return mask
+
+    def _beyond(self, form: NormalForm, base: NormalForm, mask: int, terms: int) -> int:
+        """The signs of a form, of a base with one of these signs and of fewer terms between them
+        together."""
+        rest = subtracted(form, base)
+        if len(rest.terms) >= terms:
+            return ANY
+        for monomial, coefficient in rest.terms.items():
+            mask = sum_sign(mask, self.monomial_sign(monomial, coefficient))
+        return mask
+
+    def is_nothing(self, entry: Variable) -> bool:
+        """Whether the case at hand is that this entry is 0."""
+        return bool(self.cases) and self.atom_sign(self.intern(entry)) == ZERO
+
     def _size_sign(self, size: Affine) -> int:
         if self.nonnegative(size):
             return POSITIVE if self.nonnegative(size - 1) else ZERO | POSITIVE
@@ -184,7 +220,7 @@ class Signs(Intervals):
 
     def atom_sign(self, atom: Atom) -> int:
         mask = self._atom_sign(atom)
-        if self.facts and mask not in _ONES:
+        if (self.facts or self.cases) and mask not in _ONES:
             known = self._declared.get(atom)
             if known is None:
                 self._declared[atom] = ANY  # while it is looked for

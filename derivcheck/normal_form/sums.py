@@ -184,6 +184,8 @@ class Sums(Products):
         if not self.rules:
             return super().entry(variable)
         self.check_name(variable.tensor)
+        if self.is_nothing(variable):
+            return NormalForm({})
         return self.present(self.ruled(variable), variable)
 
     def ruled(self, atom: Atom) -> NormalForm:
