@@ -545,6 +545,7 @@ NO_LIBRARY: Mapping[str, str] = {
     "dice_loss": "optax's is of classes that share every place, with rows that sum to 1",
     "triplet_margin": "optax's takes the distances, the page their squares",
     "lora": "neither jax.nn, optax nor Flax has it; PEFT, for PyTorch, does",
+    "ppo_clip": "neither jax.nn nor optax has it; rlax does, in the words of the Reference",
     "margin_ranking": "neither jax.nn nor optax has it; `torch.nn.MarginRankingLoss` does",
     "contrastive_margin": "optax's losses of pairs are those of whole batches",
     "gaussian_kl_diagonal": "no jax library has it; `torch.distributions.kl_divergence` does",

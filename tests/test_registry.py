@@ -125,6 +125,7 @@ NAMES = (
     "poisson_nll",
     "policy_gradient",
     "positional_encoding",
+    "ppo_clip",
     "prelu",
     "quantile_loss",
     "receptive_field",
