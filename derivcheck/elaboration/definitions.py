@@ -9,8 +9,8 @@ from derivcheck import syntax
 from derivcheck.elaboration import index_maps
 from derivcheck.elaboration.evaluation import places
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.functions import FUNCTIONS
-from derivcheck.elaboration.gradient_names import unbound
+from derivcheck.elaboration.functions import FUNCTIONS, function_of
+from derivcheck.elaboration.gradient_names import is_gradient, unbound
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.left_sides import left_side
 from derivcheck.elaboration.names import (
@@ -26,7 +26,6 @@ from derivcheck.elaboration.names import (
 from derivcheck.elaboration.recurrences import no_base_case
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
-    FunctionMeaning,
     Known,
     ParameterMeaning,
     TensorMeaning,
@@ -38,10 +37,12 @@ from derivcheck.elaboration.terms import Translator
 from derivcheck.elaboration.uses import UseReader, used_function
 from derivcheck.expression import (
     Affine,
+    Apply,
     Definition,
     Derivative,
     Entry,
     Expression,
+    Function,
     Index,
     Tensor,
     apply,
@@ -72,7 +73,7 @@ class DefinitionReader:
 
     def defines(self, left: Node, right: Node, explicit: bool) -> bool:
         """Whether an equation with this left side defines, by the rules of the page."""
-        parsed = left_side(self.page, left, explicit)
+        parsed = left_side(self.page, left, explicit or is_gradient(right))
         if parsed is None:
             if explicit and not isinstance(left, syntax.DerivativeOf):
                 raise Fault(
@@ -147,7 +148,18 @@ class DefinitionReader:
             known.meaning.declared or known.meaning.tensor in self.page.context.recurrent
         ):
             return False
-        return known.section != self.page.scope.section
+        return known.section != self.page.scope.section or self._only_depends(known)
+
+    def _only_depends(self, known: Known) -> bool:
+        """Whether a definition says no more than on what something depends: `y = f(x)`."""
+        meaning = known.meaning
+        tensor = meaning.tensor if isinstance(meaning, TensorMeaning) else None
+        definition = self.page.context.definitions.get(tensor) if tensor is not None else None
+        match definition:
+            case Definition(_, _, Apply(Function(abstract=True), _)):
+                return True
+            case _:
+                return False
 
     def _is_sigmoid(self, argument: Node, right: Node) -> bool:
         """σ is the logistic sigmoid unless the page says otherwise."""
@@ -182,7 +194,7 @@ class DefinitionReader:
 
     def define(self, left: Node, right: Node, explicit: bool, *, bound_by_prose: bool) -> bool:
         """Define; false if the equation restates what is already defined, and so is a claim."""
-        parsed = left_side(self.page, left, explicit)
+        parsed = left_side(self.page, left, explicit or is_gradient(right))
         assert parsed is not None
         if places((right,)):
             raise unsupported("a definition at one place", right.span, "define it for all values")
@@ -207,17 +219,7 @@ class DefinitionReader:
 
     def _function(self, name: str, argument: Node, right: Node, span: Span) -> None:
         assert isinstance(argument, syntax.Symbol)
-        variable = self.page.scope.tensor(argument.name)
-        if variable is None or variable.rank:
-            variable = Tensor(argument.name, (), scope=f"argument of {name}")
-            outer = self.page.scope.lookup(argument.name)
-            self.page.scope.add(argument.name, TensorMeaning(variable), argument.span)
-            body = self.translator.side(right)
-            if outer is not None:
-                self.page.scope.add(argument.name, outer.meaning, outer.span, defined=outer.defined)
-        else:
-            body = self.translator.side(right)
-        meaning = FunctionMeaning(variable, body)
+        meaning = function_of(self.page.scope, name, argument, right, self.translator.side)
         self.page.scope.add(name, meaning, span, defined=True)
 
     def _extent(self, name: str, right: Node, span: Span) -> None:

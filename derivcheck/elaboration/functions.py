@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.matrices import TRACES, trace
-from derivcheck.elaboration.names import label, subscript_items
+from derivcheck.elaboration.names import label, nodes, subscript_items
 from derivcheck.elaboration.naming import raised
-from derivcheck.elaboration.scope import FunctionMeaning, PageMeaning
+from derivcheck.elaboration.scope import FunctionMeaning, PageMeaning, Scope, TensorMeaning
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     Affine,
@@ -23,6 +25,7 @@ from derivcheck.expression import (
     square_root,
     subtract,
 )
+from derivcheck.syntax import Node, Statement
 
 FUNCTIONS = {
     "exp": "exp",
@@ -53,6 +56,46 @@ def replace_entries(expression: Expression, tensor: Tensor, value: Expression) -
     if isinstance(expression, Entry) and expression.tensor == tensor:
         return value
     return rebuild(expression, lambda child: replace_entries(child, tensor, value))
+
+
+def function_of(
+    scope: Scope,
+    name: str,
+    argument: syntax.Symbol,
+    right: Node,
+    read: Callable[[Node], Expression],
+) -> FunctionMeaning:
+    """What `name(argument) = right` defines."""
+    variable = scope.tensor(argument.name)
+    if variable is not None and not variable.rank:
+        return FunctionMeaning(variable, read(right))
+    variable = Tensor(argument.name, (), scope=f"argument of {name}")
+    outer = scope.lookup(argument.name)
+    scope.add(argument.name, TensorMeaning(variable), argument.span)
+    body = read(right)
+    if outer is not None:
+        scope.add(argument.name, outer.meaning, outer.span, defined=outer.defined)
+    return FunctionMeaning(variable, body)
+
+
+def stated_functions(statements: Sequence[Statement]) -> dict[str, tuple[syntax.Symbol, Node]]:
+    """Argument and right side of each function that one statement alone says what it is."""
+    found: dict[str, list[tuple[syntax.Symbol, Node]]] = {}
+    for statement in statements:
+        match statement.sides:
+            case (
+                syntax.Multiplication(
+                    (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
+                ),
+                right,
+                *_,
+            ) if statement.equates and not any(
+                isinstance(node, syntax.Symbol) and node.name == name for node in nodes(right)
+            ):
+                found.setdefault(name, []).append((argument, right))
+            case _:
+                pass
+    return {name: stated[0] for name, stated in found.items() if len(stated) == 1}
 
 
 def call(reader: SideReader, node: syntax.Call) -> Expression:

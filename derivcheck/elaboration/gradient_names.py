@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault
-from derivcheck.elaboration.names import array_name, nodes
+from derivcheck.elaboration.names import array_name, label, nodes, subscript_items
 from derivcheck.source import Span
 from derivcheck.syntax import Node, Statement
 
@@ -77,6 +77,15 @@ def differentiated(name: str) -> tuple[str, str] | None:
     return None
 
 
+def is_gradient(node: Node) -> bool:
+    r"""Whether this is a derivative of a loss, one symbol: `\partial x_i/\partial x_j` is not."""
+    match node:
+        case syntax.DerivativeOf(_, syntax.Symbol(), ((_, 1),)):
+            return True
+        case _:
+            return False
+
+
 def unbound(name: str, span: Span) -> Fault:
     return Fault(
         "unbound-gradient-name",
@@ -84,6 +93,26 @@ def unbound(name: str, span: Span) -> Fault:
         span,
         rf"write {name} := \partial L/\partial …, or “let {name} = …”",
     )
+
+
+def bound_names(statements: Sequence[Statement]) -> dict[str, tuple[Node, str]]:
+    r"""Loss and array of each name that the page binds somewhere, “where `\delta_{ij} = …`”."""
+    found: dict[str, tuple[Node, str]] = {}
+    for statement in statements:
+        match statement.sides:
+            case (named, syntax.DerivativeOf(_, syntax.Symbol() as loss, ((variable, 1),)), *_):
+                name, array = array_name(named), array_name(variable)
+                if name and array and _subscripts(named) == _subscripts(variable):
+                    found.setdefault(name, (loss, array))
+            case _:
+                pass
+    return found
+
+
+def _subscripts(node: Node) -> tuple[str, ...]:
+    if not isinstance(node, syntax.Scripted):
+        return ()
+    return tuple(map(label, subscript_items(node.subscript, None)))
 
 
 def conventions(statements: Sequence[Statement]) -> dict[str, Node]:

@@ -97,7 +97,10 @@ def named(
 
 
 def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: Node | None) -> bool:
-    """Whether `L_0` is a name beside a number `L` rather than an entry of it."""
+    r"""Whether `L_0` is a name beside a number `L` rather than an entry of it, or `\delta_{ij}`
+    Kronecker's beside a gradient `\delta_j`."""
+    if name == r"\delta" and len(subscript_items(subscript, None)) == 2:
+        return isinstance(meaning, TensorMeaning) and meaning.tensor.rank < 2
     return (
         reader.page.labels(name, subscript)
         and isinstance(meaning, TensorMeaning)
@@ -307,6 +310,8 @@ def _gradient(
             if (gradient := reader.page.gradient(called)) is None:
                 continue
             loss, tensor = gradient
+            if name == r"\delta" and left and len(subscript_items(left, None)) != tensor.rank:
+                continue  # δ_ij is Kronecker's beside a gradient δ_j
             reader.guessed = called
             reader.choices.pick(f"{called} is the gradient of {label(loss)} by {tensor.name}")
             return raised(reader, _by(reader, gradient, symbol, left, span), power_)

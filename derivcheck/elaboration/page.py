@@ -23,6 +23,7 @@ from derivcheck.elaboration.declarations import (
 )
 from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.functions import stated_functions
 from derivcheck.elaboration.gradient_names import differentials
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
@@ -46,6 +47,7 @@ from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.elaboration.symmetries import symmetry
+from derivcheck.elaboration.twofold import twofold
 from derivcheck.elaboration.uses import LINK, PageNotUsable, Pages, no_pages
 from derivcheck.expression import Parameter, Tensor
 from derivcheck.latex import collect_macros, parse_math
@@ -97,11 +99,13 @@ class _Page:
         ]
         macros = collect_macros((self.document.preamble, *(math.latex for math in maths)))
         pieces = {math: parse_math(math.latex, math.span.start, macros) for math in maths}
-        if named := differentials([each for parsed in pieces.values() for each in parsed]):
-            pieces = {
-                math: parse_math(math.latex, math.span.start, macros, named) for math in maths
-            }
-        self.state.look_ahead([statement for parsed in pieces.values() for statement in parsed])
+        every = [statement for parsed in pieces.values() for statement in parsed]
+        spelled = differentials(every), twofold(every)
+        if any(spelled):
+            pieces = {m: parse_math(m.latex, m.span.start, macros, *spelled) for m in maths}
+            every = [statement for parsed in pieces.values() for statement in parsed]
+        self.state.look_ahead(every)
+        self.state.functions = stated_functions(every)
         for block in self.document.blocks:
             match block:
                 case Heading(level, parts, _):

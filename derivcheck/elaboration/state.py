@@ -11,7 +11,7 @@ from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
 from derivcheck.elaboration.fault import Fault
-from derivcheck.elaboration.gradient_names import conventions, differentiated
+from derivcheck.elaboration.gradient_names import bound_names, conventions, differentiated
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
     alone_in_prose,
@@ -125,6 +125,14 @@ class PageState:
     """Base cases and steps that have been read."""
     conventions: dict[str, syntax.Node] = field(default_factory=dict[str, syntax.Node])
     """The loss of whose gradients a mark makes the names, as the d of `dW`."""
+    functions: dict[str, tuple[syntax.Symbol, syntax.Node]] = field(
+        default_factory=dict[str, tuple[syntax.Symbol, syntax.Node]]
+    )
+    """Argument and formula of functions that the page states somewhere, once."""
+    bound_names: dict[str, tuple[syntax.Node, str]] = field(
+        default_factory=dict[str, tuple[syntax.Node, str]]
+    )
+    """The loss and the array of whose gradient something is a name, from wherever that is said."""
     pages: dict[str, UsedPage] = field(default_factory=dict[str, UsedPage])
     """The pages whose functions this one uses, by their names."""
     instances: dict[Tensor, Instance] = field(default_factory=dict[Tensor, Instance])
@@ -135,7 +143,7 @@ class PageState:
     def look_ahead(self, statements: Sequence[Statement]) -> None:
         """Note which names are sizes and what the page counts from, before anything is built."""
         self._note_recurrences(statements)
-        self.conventions = conventions(statements)
+        self.conventions, self.bound_names = conventions(statements), bound_names(statements)
         lettered: set[str] = set()
         bound: set[str] = set()
         products: list[tuple[str, set[str]]] = []
@@ -392,16 +400,17 @@ class PageState:
         Of one that the page has `declared`, and does not define, it may be the gradient too.
         """
         marked = differentiated(name)
-        if marked is None or marked[0] not in self.conventions:
-            return None
-        known, tensor = self.scope.lookup(name), self.scope.tensor(marked[1])
-        if tensor is None or declared != (known is not None):
+        loss, array = self.bound_names.get(name, (None, ""))
+        if loss is None and marked is not None:
+            loss, array = self.conventions.get(marked[0]), marked[1]
+        known, tensor = self.scope.lookup(name), self.scope.tensor(array)
+        if loss is None or tensor is None or declared != (known is not None):
             return None
         if known is not None:
             own = self.scope.tensor(name)
             if known.defined or own is None or own in self.aliases or own.rank != tensor.rank:
                 return None
-        return self.conventions[marked[0]], tensor
+        return loss, tensor
 
     def function(self, name: str, span: Span) -> FunctionMeaning | AbstractMeaning | None:
         meaning = self.meaning(name, span)

@@ -286,6 +286,12 @@ class Translator:
             )
         inner = self.value(argument.body)
         function = self.page.function(symbol.name, head.span)
+        if function is None and (stated := self.page.functions.get(symbol.name)):
+            before = self.page.scope.snapshot()
+            function = functions.function_of(  # a later line says it
+                self.page.scope, symbol.name, *stated, self.value
+            )
+            self.page.scope.restore(before)
         if isinstance(function, FunctionMeaning):
             value = self._primed(
                 replace_entries(function.body, function.variable, inner), inner, primes, head

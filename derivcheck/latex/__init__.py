@@ -32,6 +32,7 @@ def parse_math(
     offset: int = 0,
     macros: Mapping[str, Macro] | None = None,
     differentials: Collection[str] = (),
+    twofold: Collection[str] = (),
 ) -> tuple[syntax.Statement, ...]:
     r"""The statements of one piece of mathematics, in reading order.
 
@@ -40,7 +41,8 @@ def parse_math(
     stand, and every token of an expansion has the span of the call. Never raises; empty input has
     no statements.
 
-    `differentials` are the names `dX` of one symbol that the document calls gradients by.
+    `differentials` are the names `dX` of one symbol that the document calls gradients by,
+    `twofold` the letters that mean something else with subscripts: L_i is then an entry of `{L}`.
 
     A lone formula is a statement of one side. A row that begins with a relation without anything
     before it has an `Unreadable` first side, "missing side". What follows a statement after `if`,
@@ -58,7 +60,9 @@ def parse_math(
         fault = _unreadable(f"macro {overflow.name}", span, "its expansion does not end")
         return (replace(fault, span=whole),)
     return tuple(
-        _statement(clause, differentials) for line in lines(spell(raw)) for clause in clauses(line)
+        _statement(clause, differentials, twofold)
+        for line in lines(spell(raw))
+        for clause in clauses(line)
     )
 
 
@@ -66,13 +70,17 @@ def _unreadable(construct: str, span: Span, help: str) -> syntax.Statement:
     return syntax.Statement((syntax.Unreadable(construct, help, span, span),), (), span)
 
 
-def _statement(clause: Clause, differentials: Collection[str]) -> syntax.Statement:
+def _statement(
+    clause: Clause, differentials: Collection[str], twofold: Collection[str]
+) -> syntax.Statement:
     tokens = clause.tokens
     found = pairs(tokens, clause.barriers)
-    reader = Reader(tokens, found, CONSTRUCTS, differentials)
+    reader = Reader(tokens, found, CONSTRUCTS, differentials, twofold)
     ranges = reader.parts(0, len(tokens), lambda token: token.kind is Kind.RELATION)
     signs = [tokens[end] for _, end in ranges[:-1]]
-    sides = [_side(Reader(tokens, found, CONSTRUCTS, differentials), *part) for part in ranges]
+    sides = [
+        _side(Reader(tokens, found, CONSTRUCTS, differentials, twofold), *part) for part in ranges
+    ]
     if clause.condition is not None:
         conditional = syntax.Unreadable(
             "condition in words",

@@ -7,6 +7,7 @@ of a whole side turns into an `Unreadable`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from derivcheck import syntax
@@ -43,10 +44,12 @@ class Reader(Cursor):
         found: Mapping[int, int],
         constructs: Mapping[str | Kind, Construct],
         differentials: Collection[str] = (),
+        twofold: Collection[str] = (),
     ) -> None:
         super().__init__(tokens, found)
         self.constructs = constructs
         self.differentials = differentials
+        self.twofold = twofold
 
     # Contents of brackets and scripts
 
@@ -214,6 +217,8 @@ class Reader(Cursor):
         if subscript is None and superscript is None and not primes:
             return base
         span = self.span(first)
+        if isinstance(base, syntax.Symbol) and base.name in self.twofold and _indexes(subscript):
+            base = replace(base, name=f"{{{base.name}}}")
         if isinstance(base, syntax.Scripted) and self._merges(base, subscript, superscript):
             return syntax.Scripted(
                 base.base,
@@ -257,7 +262,7 @@ class Reader(Cursor):
                 )
             node = self.script(token)
             if node is not None:
-                found[token.text] = _worded(node) if token.text == "_" else node
+                found[token.text] = _primed(_worded(node)) if token.text == "_" else node
         return found.get("_"), found.get("^"), primes
 
     def _prime_script(self) -> int:
@@ -430,6 +435,11 @@ def _separates(token: Token) -> bool:
     )
 
 
+def _indexes(subscript: syntax.Node | None) -> bool:
+    """Whether a subscript is no label: not a word."""
+    return subscript is not None and not (isinstance(subscript, syntax.Symbol) and subscript.word)
+
+
 def _unbraced(term: syntax.Node) -> syntax.Node:
     """A term without braces of its own: around a product they hold nothing that a sign could
     split."""
@@ -440,6 +450,23 @@ def _unbraced(term: syntax.Node) -> syntax.Node:
     ):
         return term.body
     return term
+
+
+def _primed(node: syntax.Node) -> syntax.Node:
+    """A subscript with each primed letter as one symbol: `i'` is an index as i is."""
+    match node:
+        case syntax.Scripted(syntax.Symbol(name, bold=bold), None, None, primes):
+            return syntax.Symbol(name + "'" * primes, node.span, bold)
+        case syntax.Sequence(items):
+            return replace(node, items=tuple(map(_primed, items)))
+        case syntax.Multiplication(factors):
+            return replace(node, factors=tuple(map(_primed, factors)))
+        case syntax.Addition(terms):
+            return replace(node, terms=tuple((sign, _primed(term)) for sign, term in terms))
+        case syntax.Group(body=body):
+            return replace(node, body=_primed(body))
+        case _:
+            return node
 
 
 def _worded(node: syntax.Node) -> syntax.Node:
