@@ -7,7 +7,7 @@ what is left, so that `= b` or `+ c` on a line of a formula is neither a heading
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -82,6 +82,11 @@ class Paragraph:
     item: bool = False
     cell: int | None = None
 
+    @property
+    def prose(self) -> str:
+        """Its words, without the mathematics between them."""
+        return "".join(part.text for part in self.parts if isinstance(part, Prose))
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -106,6 +111,24 @@ class Document:
     front_matter: Mapping[str, object]
     blocks: tuple[Block, ...]
     preamble: str = ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of the front matter."""
+        tags = self.front_matter.get("tags")
+        return tuple(map(str, cast("list[object]", tags))) if isinstance(tags, list) else ()
+
+
+def sentence(blocks: Sequence[Block]) -> Iterator[Paragraph]:
+    """The first of these paragraphs, and those in which its last sentence goes on: displays, and
+    text that begins with a small letter."""
+    for number, block in enumerate(blocks):
+        if not isinstance(block, Paragraph) or (number and block.item):
+            return
+        words = block.prose.strip()
+        if number and words and not words[:1].islower():
+            return
+        yield block
 
 
 def load_source(path: str | Path) -> Source:

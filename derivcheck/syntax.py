@@ -103,7 +103,7 @@ class DerivativeOf:
 
     `operand` is None where the derivative stands alone and applies to what follows it in the
     enclosing `Multiplication`. `variables` are (variable, order) pairs in the order written;
-    `symbol` is `\partial`, `d` or `\nabla`.
+    `symbol` is `\partial`, `d`, `\nabla` or `\nabla^2`.
     """
 
     symbol: str

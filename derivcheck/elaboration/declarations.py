@@ -4,12 +4,13 @@ says."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.integers import IntegerReader
+from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import array_name, declared_name, label, subscript_items
 from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
@@ -25,7 +26,7 @@ from derivcheck.expression import (
     negation,
 )
 from derivcheck.source import Span
-from derivcheck.syntax import Node
+from derivcheck.syntax import Node, Statement
 
 _POSITIVE_STATIC = re.compile(
     r"\b(stride|dilation|groups?|heads?|size|numbers?|count|length)\b", re.IGNORECASE
@@ -304,6 +305,36 @@ class DeclarationReader:
         }
         text = self.page.source.slice(span)
         self.page.suppose(Hypothesis(conditions[sign], ONE, text))
+
+
+def declare_ahead(page: PageState, statements: Sequence[Statement], paragraph: str) -> None:
+    """Declare what a paragraph declares and nothing has spoken of before: “y = W x with x ∈ ℝ^m”.
+
+    What is at fault in a declaration is said where it stands, and so is one with a bound.
+    """
+    bounded = {
+        array_name(side)
+        for statement in statements
+        if any(relation.sign not in ("=", r"\in") for relation in statement.relations)
+        for side in statement.sides
+    }
+    for statement in statements:
+        if [relation.sign for relation in statement.relations] != [r"\in"]:
+            continue
+        names, members = statement.sides
+        items = names.items if isinstance(names, syntax.Sequence) else (names,)
+        spoken = [name for item in items if (name := declared_name(item))]
+        shaped = isinstance(members, syntax.Scripted) and members.superscript is not None
+        if not shaped or len(spoken) < len(items) or any(map(page.scope.lookup, spoken)):
+            continue
+        if not bounded.isdisjoint(spoken):
+            continue
+        before = page.scope.snapshot()
+        reader = DeclarationReader(page, IntegerReader(page, Letters(page, statement.sides)))
+        try:
+            reader.membership(names, members, paragraph, statement.span)
+        except Fault:
+            page.scope.restore(before)
 
 
 def _redeclared(name: str, span: Span) -> Fault:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.matrices import implicit
+from derivcheck.elaboration.matrices import Jacobian, implicit, jacobian
+from derivcheck.elaboration.names import declared_name, is_transpose
 from derivcheck.elaboration.open_losses import is_fed, left_open
 from derivcheck.elaboration.scope import AbstractMeaning
 from derivcheck.elaboration.side_reader import SideReader
@@ -22,10 +23,15 @@ def derivative(
     variables: Sequence[tuple[Node, int]],
     span: Span,
 ) -> Expression:
-    if symbol == r"\nabla" and len(variables) != 1:
-        raise unsupported(r"\nabla without a variable", span, r"write \nabla_x, or ∂/∂x")
+    if symbol.startswith(r"\nabla"):
+        variables = variables or _argument(reader, operand)
+        if len(variables) != 1:
+            raise unsupported(rf"{symbol} without a variable", span, rf"write {symbol}_x, or ∂/∂x")
     reader.has_derivative = True
-    if reader.bare_rank(operand) and any(reader.bare_rank(node) for node, _ in variables):
+    of = jacobian(reader, operand, variables)
+    if of is not Jacobian.NONE or symbol == r"\nabla^2":
+        return _in_two_axes(reader, symbol, operand, variables[0][0], of, span)
+    if _whole(reader, operand) and any(reader.bare_rank(node) for node, _ in variables):
         raise Fault(
             "rank-mismatch",
             "the derivative of an array by an array has the axes of both",
@@ -41,6 +47,66 @@ def derivative(
         for _ in range(order):
             value = Derivative(value, entry)
     return value
+
+
+def _argument(reader: SideReader, operand: Node) -> tuple[tuple[Node, int], ...]:
+    r"""The variable of `\nabla f(x)`: what f is of; none if that is not one symbol."""
+    match operand:
+        case syntax.Multiplication((syntax.Symbol(), syntax.Group("(", _, argument)), ("",)):
+            pass
+        case syntax.Call(_, (argument,)):
+            pass
+        case syntax.Symbol(name, span) if name in reader.page.arguments:
+            argument = syntax.Symbol(reader.page.arguments[name], span)
+        case _:
+            return ()
+    known = declared_name(argument)
+    lone = known is not None and reader.page.scope.tensor(known) is not None
+    return ((argument, 1),) if lone else ()
+
+
+def _whole(reader: SideReader, operand: Node) -> bool:
+    """Whether an array that is no vector stands alone as the operand."""
+    return reader.bare_rank(operand) > 1
+
+
+def _in_two_axes(
+    reader: SideReader, symbol: str, operand: Node, variable: Node, of: Jacobian, span: Span
+) -> Expression:
+    """The Jacobian of a vector by a vector, or the Hessian of a number, at the equation's
+    indices."""
+    fresh = reader.implicit is None
+    row, column = implicit(reader, 2, span)
+    if of is Jacobian.TRANSPOSED and fresh:
+        # The letters keep the axes that they have in the other layout.
+        reader.implicit = column, row
+    elif of is Jacobian.TRANSPOSED:
+        row, column = column, row
+    operand, variable = map(_upright, (operand, variable))
+    with reader.letters.in_variable():
+        entry = reader.entries_at(variable, (column,))
+        other = reader.entries_at(variable, (row,)) if symbol == r"\nabla^2" else None
+    if not isinstance(entry, Entry) or not isinstance(other, Entry | None):
+        raise unsupported("a derivative with respect to this", variable.span, "name the vector")
+    if other is None:
+        value = reader.entries_at(operand, (row,))
+        _defined(reader, value, entry, operand.span)
+        return Derivative(value, entry)
+    value = differentiated(reader, operand, entry)
+    if value is None:
+        raise unsupported("a second derivative of an open loss", span, "define the loss")
+    return Derivative(Derivative(value, entry), other)
+
+
+def _upright(node: Node) -> Node:
+    r"""`x` of `x^\top`, as in ∂y/∂x^⊤."""
+    match node:
+        case syntax.Scripted(base, None, superscript, 0) if superscript and is_transpose(
+            superscript
+        ):
+            return base
+        case _:
+            return node
 
 
 def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expression | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import pairwise
 
 from derivcheck import syntax
@@ -84,7 +85,11 @@ def shape(reader: SideReader, node: Node) -> Shape | None:
             return shape(reader, body)
         case syntax.Fraction(numerator, denominator):
             return shape(reader, numerator) if shape(reader, denominator) == NUMBER else None
+        case syntax.DerivativeOf(r"\nabla^2"):
+            return MATRIX
         case syntax.DerivativeOf(_, operand, variables) if len(variables) == 1:
+            if operand is not None and jacobian(reader, operand, variables) is not Jacobian.NONE:
+                return MATRIX
             of_number = operand is None or shape(reader, operand) in (NUMBER, None)
             return shape(reader, variables[0][0]) if of_number else None
         case syntax.Call(_, (argument,), None):
@@ -97,6 +102,31 @@ def shape(reader: SideReader, node: Node) -> Shape | None:
             return None if units is None else _shape_of_product(units)
         case _:
             return None
+
+
+class Jacobian(Enum):
+    """How the derivative of a vector by a vector is laid out; `NONE` is no Jacobian: a gradient, or
+    the derivatives of entries by the entries at their own places."""
+
+    NONE = auto()
+    BY_COLUMNS = auto()
+    TRANSPOSED = auto()
+
+
+def jacobian(reader: SideReader, operand: Node, variables: Sequence[tuple[Node, int]]) -> Jacobian:
+    """Which of its layouts the derivative of this by that has, of those that are admissible."""
+    if len(variables) != 1 or variables[0][1] != 1:
+        return Jacobian.NONE
+    shapes = shape(reader, operand), shape(reader, variables[0][0])
+    if not all(each is not None and each.axes == 1 for each in shapes):
+        return Jacobian.NONE
+    if Shape(column=True) in shapes:  # ∂y/∂x^⊤, ∂y^⊤/∂x
+        return Jacobian.BY_COLUMNS if shapes[0] == COLUMN else Jacobian.TRANSPOSED
+    transposed = "derivatives by a vector are laid out transposed"
+    bare = isinstance(operand, syntax.Symbol)
+    entrywise = "a derivative is taken entry by entry" if bare else ""
+    picked = reader.choices.pick_once("Jacobian", "", transposed, entrywise)
+    return (Jacobian.BY_COLUMNS, Jacobian.TRANSPOSED, Jacobian.NONE)[picked]
 
 
 def _of_name(reader: SideReader, node: syntax.Symbol | syntax.Scripted) -> Shape | None:

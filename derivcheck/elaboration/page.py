@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import cast
 
 from derivcheck import syntax
 from derivcheck.derivation import Derivation, Item, Kind, Link
 from derivcheck.diagnostic import Diagnostic
-from derivcheck.document import Code, Document, Heading, Math, Paragraph, Prose
+from derivcheck.document import Code, Document, Heading, Math, Paragraph, Prose, sentence
 from derivcheck.elaboration.closed_forms import closed_forms
 from derivcheck.elaboration.declarations import (
     CONTINUES,
@@ -18,6 +17,7 @@ from derivcheck.elaboration.declarations import (
     HYPOTHESIS,
     OUTPUT,
     DeclarationReader,
+    declare_ahead,
     is_constant,
     leads_to_hypothesis,
 )
@@ -106,7 +106,7 @@ class _Page:
             every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
         self.state.functions = stated_functions(every)
-        for block in self.document.blocks:
+        for position, block in enumerate(self.document.blocks):
             match block:
                 case Heading(level, parts, _):
                     self.state.scope.enter(level)
@@ -115,7 +115,7 @@ class _Page:
                     self.heading = "".join(p.text for p in parts if isinstance(p, Prose)).strip()
                     self.title = self.title or self.heading
                 case Paragraph():
-                    self._paragraph(block, pieces)
+                    self._paragraph(block, pieces, position)
                 case Code(language, text, _):
                     if self.heading.lower() == "reference" and language.startswith("python"):
                         self.reference = self.reference or text
@@ -123,17 +123,23 @@ class _Page:
 
     # --- paragraphs: prose decides what a declaration is -----------------------------------------
 
-    def _paragraph(self, block: Paragraph, pieces: dict[Math, tuple[Statement, ...]]) -> None:
+    def _paragraph(
+        self, block: Paragraph, pieces: dict[Math, tuple[Statement, ...]], position: int
+    ) -> None:
         parts = block.parts
         if not self.summary and self.title:
             words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
             self.summary = " ".join(words.split())
-        whole_text = "".join(part.text for part in parts if isinstance(part, Prose))
+        whole_text = block.prose
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
         roles = self.suppositions.read(block, pieces, knowledge(self.state))
         if roles.qualifies:
             self._soften()
+        for after in sentence(self.document.blocks[position:]):
+            found = [m for m in after.parts if isinstance(m, Math)]
+            ahead = [statement for math in found for statement in pieces[math]]
+            declare_ahead(self.state, ahead, after.prose)
         before = len(self.items)
         for number, part in enumerate(parts):
             if isinstance(part, Prose):
@@ -475,7 +481,7 @@ class _Page:
             uses=state.pages,
             items=items,
             reference=self.reference,
-            tags=_tags(self.document),
+            tags=self.document.tags,
             hints=self.document.front_matter,
         )
 
@@ -488,8 +494,3 @@ def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:
         for extent in tensor.extents
         if isinstance(atom := extent.atom, Parameter)
     }
-
-
-def _tags(document: Document) -> tuple[str, ...]:
-    tags = document.front_matter.get("tags")
-    return tuple(map(str, cast("list[object]", tags))) if isinstance(tags, list) else ()

@@ -163,13 +163,16 @@ def differential(reader: Reader, letter: Token) -> syntax.Node | None:
 def nabla(reader: Reader, command: Token) -> syntax.Node:
     first = reader.position - 1
     subscript, superscript, _ = reader.scripts()
+    symbol = r"\nabla"
     if superscript is not None:
-        raise Fault(r"power of \nabla", reader.span(first))
+        if not (isinstance(superscript, syntax.Numeral) and superscript.text == "2"):
+            raise Fault(r"power of \nabla", reader.span(first))
+        symbol = r"\nabla^2"
     variables: tuple[tuple[syntax.Node, int], ...] = ()
     if subscript is not None:
         items = subscript.items if isinstance(subscript, syntax.Sequence) else (subscript,)
         variables = tuple((item, 1) for item in items)
-    return syntax.DerivativeOf(r"\nabla", None, variables, reader.span(first))
+    return syntax.DerivativeOf(symbol, None, variables, reader.span(first))
 
 
 def _unwrapped(reader: Reader, first: int, last: int) -> tuple[int, int]:
