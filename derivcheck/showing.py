@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from derivcheck.codegen import source as generated_source
 from derivcheck.derivation import ClosedForm, Derivation
 from derivcheck.expression import (
-    Definition,
     Domain,
     Entry,
     Expression,
@@ -97,19 +96,12 @@ def sheet(derivation: Derivation) -> Sheet:
 
 def _definitions(derivation: Derivation, needed: Iterable[Tensor]) -> list[tuple[str, str]]:
     """What defines these tensors and those that they are defined through, in the page's order."""
-    definitions = derivation.context.definitions
-    wanted: set[Tensor] = set()
-    stack = list(needed)
-    while stack:
-        tensor = stack.pop()
-        if tensor in definitions and tensor not in wanted:
-            wanted.add(tensor)
-            stack.extend(tensors(definitions[tensor].body))
-    return [_definition(each) for tensor, each in definitions.items() if tensor in wanted]
-
-
-def _definition(definition: Definition) -> tuple[str, str]:
-    return _equation(definition.tensor, definition.indices, definition.body)
+    wanted = derivation.context.foundations(*needed)
+    return [
+        _equation(tensor, definition.indices, definition.body)
+        for tensor, definition in derivation.context.definitions.items()
+        if tensor in wanted
+    ]
 
 
 def _gradient(form: ClosedForm) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from derivcheck.checked import SETTLED, Checked
 from derivcheck.derivation import Item
-from derivcheck.expression import Tensor, tensors
+from derivcheck.expression import tensors
 from derivcheck.verdict import Judgement, Verdict
 
 
@@ -66,14 +66,6 @@ def _pages_in(item: Item) -> Iterable[str]:
     if item.uses:
         yield item.uses
     for reading in item.link.readings if item.link is not None else ():
-        uses, definitions = reading.context.uses, reading.context.definitions
-        pending, seen = [*tensors(reading.left), *tensors(reading.right)], set[Tensor]()
-        while pending:
-            tensor = pending.pop()
-            if tensor in seen:
-                continue
-            seen.add(tensor)
-            if tensor in uses:
-                yield uses[tensor].page
-            definition = definitions.get(tensor)
-            pending.extend(tensors(definition.body) if definition else ())
+        context = reading.context
+        reached = context.foundations(*tensors(reading.left), *tensors(reading.right))
+        yield from (use.page for output, use in context.uses.items() if output in reached)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from derivcheck.derivation import ClosedForm, Item
@@ -16,6 +16,7 @@ from derivcheck.expression import (
     Index,
     Tensor,
     digits,
+    foundations,
     in_closed_form,
     placed,
     size,
@@ -79,13 +80,13 @@ def closed_forms(
     }
     between: dict[Tensor, ClosedForm] = {}
     for name, form in named.items():
-        if name in defined and not _rests_on(name, form.body, defined):
+        if name in defined and name not in foundations(defined, tensors(form.body)):
             defined[name] = Definition(name, form.indices, form.body)
             if form.variable not in inputs:
                 between[name] = form
     gradients = {tensor: found[tensor] for tensor in inputs if tensor in found}
     wanted = [*own.definitions, *(t for form in gradients.values() for t in tensors(form.body))]
-    needed = _reached(wanted, defined)
+    needed = foundations(defined, wanted)
     kept = {tensor: each for tensor, each in defined.items() if tensor in needed}
     if context.theorems:
         kept = _in_order(kept)
@@ -135,21 +136,3 @@ def _in_order(definitions: Mapping[Tensor, Definition]) -> dict[Tensor, Definiti
                 ordered[definition.tensor] = definition
                 pending.pop()
     return ordered
-
-
-def _rests_on(
-    target: Tensor, expression: Expression, definitions: Mapping[Tensor, Definition]
-) -> bool:
-    return target in _reached(tensors(expression), definitions)
-
-
-def _reached(wanted: Iterable[Tensor], definitions: Mapping[Tensor, Definition]) -> set[Tensor]:
-    """These tensors, and all that their definitions rest on."""
-    pending, found = list(wanted), set[Tensor]()
-    while pending:
-        tensor = pending.pop()
-        if tensor not in found:
-            found.add(tensor)
-            definition = definitions.get(tensor)
-            pending.extend(tensors(definition.body) if definition else ())
-    return found

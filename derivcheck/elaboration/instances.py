@@ -203,15 +203,9 @@ class Instance:
 
     def _closure(self, wanted: Iterable[Tensor]) -> list[Tensor]:
         """The defined tensors among these, and those that their definitions rest on, in order."""
-        known = self.page.context.definitions
-        reached: set[Tensor] = set()
-        pending = list(wanted)
-        while pending:
-            tensor = pending.pop()
-            if tensor in known and tensor not in reached:
-                reached.add(tensor)
-                pending.extend(tensors(known[tensor].body))
-        return [tensor for tensor in known if tensor in reached]
+        context = self.page.context
+        reached = context.foundations(*wanted)
+        return [tensor for tensor in context.definitions if tensor in reached]
 
     def private(self) -> frozenset[Tensor]:
         (output,) = self.page.outputs

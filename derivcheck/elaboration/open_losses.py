@@ -91,7 +91,7 @@ def inputs(state: PageState) -> Iterator[Tensor]:
     excluded = {*state.context.definitions, *state.losses, *state.aliases}
     excluded.update(state.incoming.values())
     outputs = output_tensors(state, open_loss(state))
-    founding = {each for output in outputs for each in state.context.foundations(output)}
+    founding = state.context.foundations(*outputs)
     used = [
         tensor
         for definition in state.context.definitions.values()

@@ -147,7 +147,7 @@ class Settling:
         output that has no name beside outputs that have one. They convict nobody."""
         state, context = self.state, reading.context
         used = [*tensors_of(reading.left), *tensors_of(reading.right)]
-        reached = {tensor for each in used for tensor in context.foundations(each)}
+        reached = context.foundations(*used)
         known = {*context.definitions, *context.incoming.values()}
         for name, loss, variable in names_of_gradients(state):
             tensor = state.sizes.tensor(name)

@@ -41,6 +41,7 @@ from derivcheck.expression.context import (
     Context,
     Definition,
     Hypothesis,
+    foundations,
     rests_on,
 )
 from derivcheck.expression.index_maps import composed, composition, digits, placed, size
@@ -161,6 +162,7 @@ __all__ = [
     "direction",
     "divide",
     "equations",
+    "foundations",
     "free_indices",
     "fresh",
     "guard",

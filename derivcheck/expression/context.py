@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -139,9 +139,9 @@ class Context:
         """Whether `tensor` is `on` or is defined through it."""
         return tensor == on or on in rests_on(self.definitions, tensor)
 
-    def foundations(self, tensor: Tensor) -> frozenset[Tensor]:
-        """The tensor itself, and all that it is defined through."""
-        return rests_on(self.definitions, tensor) | {tensor}
+    def foundations(self, *wanted: Tensor) -> frozenset[Tensor]:
+        """These tensors themselves, and all that they are defined through."""
+        return foundations(self.definitions, wanted)
 
     @cached_property
     def recursive(self) -> frozenset[Tensor]:
@@ -162,12 +162,20 @@ class Context:
 
 def rests_on(definitions: Mapping[Tensor, Definition], tensor: Tensor) -> frozenset[Tensor]:
     """The tensors on which the definition of this one rests: itself only if it recurs."""
+    definition = definitions.get(tensor)
+    return foundations(definitions, tensors(definition.body) if definition else ())
+
+
+def foundations(
+    definitions: Mapping[Tensor, Definition], wanted: Iterable[Tensor]
+) -> frozenset[Tensor]:
+    """These tensors, and all on which their definitions rest."""
     found: set[Tensor] = set()
-    stack = [tensor]
+    stack = list(wanted)
     while stack:
-        definition = definitions.get(stack.pop())
-        if definition is not None:
-            new = [other for other in tensors(definition.body) if other not in found]
-            found.update(new)
-            stack.extend(new)
+        tensor = stack.pop()
+        if tensor not in found:
+            found.add(tensor)
+            definition = definitions.get(tensor)
+            stack.extend(tensors(definition.body) if definition else ())
     return frozenset(found)
