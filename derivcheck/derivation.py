@@ -26,7 +26,8 @@ class Reading:
 
     `note` says what was read (empty for the plain reading); `caution` marks a reading that deviates
     from the letter of the page and is warned about when it is the one that proves. One that does
-    not acquit contradicts a rule of the page: it only keeps the link from being refuted.
+    not acquit contradicts a rule of the page: it only keeps the link from being refuted. `granted`
+    is what only a proof takes for granted: that matrices are numbers.
     """
 
     left: Expression
@@ -36,6 +37,7 @@ class Reading:
     note: str = ""
     caution: bool = False
     acquits: bool = True
+    granted: str = ""
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,8 @@ def _proved(link: Link, reading: Reading, proof: Proof, points: _Points) -> Ruli
     """A closed proof still needs one point of the domain at which both sides are defined and
     agree."""
     evidence = points.enclosed(link, reading)
-    note = reading.note if reading.caution else ""
+    notes = (reading.note if reading.caution else "", reading.granted)
+    note = "; ".join(filter(None, notes))
     if evidence.outcome is Outcome.FAILED:
         judgement = Judgement(
             Verdict.UNDECIDED,

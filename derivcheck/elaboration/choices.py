@@ -17,6 +17,8 @@ class Choices:
     made: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     notes: list[str] = field(default_factory=list[str])
     settled: dict[str, int] = field(default_factory=dict[str, int])
+    granted: list[str] = field(default_factory=list[str])
+    """What a proof takes for granted, and a counterexample need not."""
 
     def pick(self, *notes: str) -> int:
         """Decide between as many options as there are notes; the note of the chosen one is kept."""
@@ -26,6 +28,10 @@ class Choices:
         if notes[option]:
             self.notes.append(notes[option])
         return option
+
+    def grant(self, note: str) -> None:
+        """Take for granted that the case is a special one: a counterexample to it stands."""
+        self.granted.append(note)
 
     def pick_once(self, matter: str, *notes: str) -> int:
         """The same decision wherever a matter comes up again."""

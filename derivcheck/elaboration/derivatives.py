@@ -38,6 +38,11 @@ def derivative(
             span,
             "write the subscripts of both: ∂Y_{mn}/∂X_{ij}",
         )
+    order = sum(times for _, times in variables)
+    if order > 1 and any(reader.bare_rank(node) for node, _ in variables):
+        raise unsupported(
+            "a second derivative by whole arrays", span, "write the subscripts of both variables"
+        )
     with reader.letters.in_variable():
         entries = [(differentiation_entry(reader, node), order) for node, order in variables]
     value = differentiated(reader, operand, entries[-1][0])

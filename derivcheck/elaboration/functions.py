@@ -47,6 +47,9 @@ FUNCTIONS = {
 }
 """Scalar functions by the names that pages write, in lower case."""
 
+_OF_MATRICES = frozenset({"exp", "log", "ln", "sin", "cos"})
+"""What is also a function of square matrices, other than that of their entries."""
+
 ROW_FUNCTIONS = frozenset({"softmax", "log_softmax", "logsoftmax", "log-softmax"})
 
 
@@ -132,6 +135,8 @@ def call(reader: SideReader, node: syntax.Call) -> Expression:
         value = square_root(argument)
     elif name in FUNCTIONS:
         value = apply(FUNCTIONS[name], argument)
+        if name in _OF_MATRICES:
+            reader.note_function(node.name, node.arguments[0])
     else:
         raise unsupported(f"the function {node.name}", node.span, "define it on the page first")
     if node.superscript is not None and label(node.superscript) == "-1":

@@ -153,7 +153,12 @@ class LinkReader:
             else:
                 note = "; ".join(dict.fromkeys(choices.notes))
                 context = link_context(self.page)
-                found.append(Reading(*sides, _free(*sides), context, note, bool(note)))
+                granted = "; ".join(dict.fromkeys(choices.granted))
+                found.append(
+                    Reading(
+                        *sides, _free(*sides), context, note, caution=bool(note), granted=granted
+                    )
+                )
             script = choices.following()
         if fault is not None and not found:
             raise fault

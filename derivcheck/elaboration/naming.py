@@ -87,7 +87,12 @@ def named(
             name == "e" and subscript is None and _is_exponential(reader, meaning, superscript)
         )
     ):
-        _no_matrix_power(meaning, subscript, superscript)
+        if subscript is None and superscript is not None and not is_transpose(superscript):
+            match meaning:
+                case TensorMeaning(tensor) if tensor.rank == 2:
+                    raise matrix_power(superscript)
+                case _:
+                    pass
         return raised(reader, meant(reader, meaning, name, subscript, span), superscript)
     squared = f"{name}^2"
     if (meaning := reader.page.meaning(squared, span)) is not None:
@@ -109,17 +114,13 @@ def _is_other_name(reader: SideReader, meaning: Meaning, name: str, subscript: N
     )
 
 
-def _no_matrix_power(meaning: Meaning, subscript: Node | None, superscript: Node | None) -> None:
-    match meaning:
-        case TensorMeaning(tensor) if tensor.rank == 2 and subscript is None:
-            if isinstance(superscript, syntax.Numeral):
-                raise unsupported(
-                    "a power of a whole matrix",
-                    superscript.span,
-                    r"write its entries, X_{ij}^2, or the product X X",
-                )
-        case _:
-            pass
+def matrix_power(superscript: Node) -> Fault:
+    """A power of a whole matrix is none of its entries."""
+    return unsupported(
+        "a power of a whole matrix",
+        superscript.span,
+        r"write its entries, X_{ij}^2, or the product X X",
+    )
 
 
 def _is_exponential(reader: SideReader, meaning: Meaning, superscript: Node | None) -> bool:
@@ -245,7 +246,11 @@ def unknown(
         return value
     if name == "e":
         if subscript is None:
-            return apply("exp", ONE if superscript is None else reader.value(superscript))
+            if superscript is None:
+                return apply("exp", ONE)
+            value = apply("exp", reader.value(superscript))
+            reader.note_function("the exponential", superscript)
+            return value
     elif name == r"\pi" and subscript is None:
         return raised(reader, PI, superscript)
     elif name == r"\delta" and len(items := subscript_items(subscript, None)) == 2:

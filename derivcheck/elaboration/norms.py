@@ -34,6 +34,8 @@ def norm(
         raise unsupported("a norm of entries", node.span, _WRITE)
     if name not in ("1", "2", "F") or of is None or not of.axes:
         raise unsupported(f"{node.open} … {node.close}", node.span, _WRITE)
+    if of.axes == 2 and name in ("1", "2") and order is not None:
+        reader.choices.pick(f"the norm of {label(node.body)} is that of its entries")
     indices = tuple(
         fresh(Index(letter, reader.page.sizes.placeholder(letter)))
         for letter, _ in zip("ij", range(of.axes), strict=False)

@@ -48,6 +48,10 @@ class SideReader(Protocol):
         """Whether the factor here is a function and the bracket after it its argument."""
         ...
 
+    def note_function(self, name: str, argument: Node) -> None:
+        """Note how a function of a matrix is read."""
+        ...
+
     def bare_rank(self, node: Node) -> int:
         """The number of axes of what stands without subscripts here; 0 for a scalar."""
         ...

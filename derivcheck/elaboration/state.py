@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
+from derivcheck.elaboration.called_arrays import called_arrays
 from derivcheck.elaboration.counting import Counting
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
 from derivcheck.elaboration.fault import Fault
@@ -112,6 +113,8 @@ class PageState:
     """How many terms a sum without bounds has, where it is a mean that says so."""
     symmetric: set[str] = field(default_factory=set[str])
     """The arrays that the page says are symmetric in two axes, and does not define."""
+    arrays: set[str] = field(default_factory=set[str])
+    """The names that prose calls matrices or vectors, and of whose axes nothing is said."""
     mentioned: set[str] = field(default_factory=set[str])
     """The symbols that stand alone in prose, and are no letters that run."""
     running: set[str] = field(default_factory=set[str])
@@ -183,6 +186,7 @@ class PageState:
         alone = map(alone_in_prose, statements)
         self.mentioned = {name for name in alone if name is not None}
         self.symmetric = symmetric_names(statements, self.source)
+        self.arrays = called_arrays(statements, self.source) - self.ranks.keys()
         self.running = running_letters(statements)
         self.mentioned -= self.running | letters_on_the_left(statements)
         self.mentioned -= letters_said_to_run(statements, self.source)

@@ -11,7 +11,16 @@ from dataclasses import replace
 from fractions import Fraction
 
 from derivcheck import syntax
-from derivcheck.elaboration import conditions, derivatives, functions, matrices, naming, norms, sums
+from derivcheck.elaboration import (
+    conditions,
+    derivatives,
+    functions,
+    matrices,
+    naming,
+    norms,
+    sums,
+    whole_arrays,
+)
 from derivcheck.elaboration.choices import Choices
 from derivcheck.elaboration.evaluation import place
 from derivcheck.elaboration.fault import Fault, unsupported
@@ -19,10 +28,10 @@ from derivcheck.elaboration.functions import replace_entries
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import (
     CONSTANTS,
+    declared_name,
     is_transpose,
     label,
     nodes,
-    parts,
     peeled,
     subscript_items,
     subscripted,
@@ -30,7 +39,6 @@ from derivcheck.elaboration.names import (
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
     FunctionMeaning,
-    TensorMeaning,
 )
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
@@ -105,7 +113,9 @@ class Translator:
                 return divide(self.value(numerator), self.value(denominator))
             case syntax.Root(radicand, degree):
                 if degree is None:
-                    return square_root(self.value(radicand))
+                    root = square_root(self.value(radicand))
+                    self.note_function("the root", radicand)
+                    return root
                 return Power(self.value(radicand), divide(ONE, self.value(degree)))
             case syntax.DerivativeOf(symbol, operand, variables, span):
                 if operand is None:
@@ -146,7 +156,8 @@ class Translator:
             case "(" | "[" | r"\{" | "{":
                 return self.value(node.body)
             case "|":
-                return apply("abs", self.value(node.body))
+                of_array = whole_arrays.magnitude(self, node)
+                return of_array or apply("abs", self.value(node.body))
             case r"\lfloor":
                 return apply("floor", self.value(node.body))
             case _:
@@ -158,6 +169,7 @@ class Translator:
         """Factors from left to right; a bare derivative takes what follows it as its operand."""
         if (of_arrays := matrices.product(self, factors, operators)) is not None:
             return of_arrays
+        whole_arrays.check_product(self, factors, operators)
         result: list[Expression] = []
         position = 0
         while position < len(factors):
@@ -195,7 +207,6 @@ class Translator:
             elif self._is_number_pi(factors, operators, position):
                 value = PI
             else:
-                self._no_matrix_product(factors, operators, position)
                 value = self.value(node)
             result.append(value)
             position += used
@@ -322,35 +333,8 @@ class Translator:
             self.has_derivative = True
         return value
 
-    def _no_matrix_product(
-        self, factors: Sequence[Node], operators: Sequence[str], position: int
-    ) -> None:
-        """Two bare arrays side by side are a matrix product, which index notation writes as a
-        sum."""
-        if position == 0 or operators[position - 1] in (r"\odot", r"\circ", "/"):
-            return
-        before, here = factors[position - 1], factors[position]
-        if self._may_be_matrix(before) and self._may_be_matrix(here):
-            self.choices.pick(f"{label(before)} and {label(here)} are numbers")
-        if self.bare_rank(before) and self.bare_rank(here):
-            raise unsupported(
-                "a product of whole arrays",
-                factors[position - 1].span | factors[position].span,
-                r"write the sum over the index, or \odot for an elementwise product",
-            )
-
-    def _may_be_matrix(self, node: Node) -> bool:
-        """A bold or capital letter of which the page says nothing: a number is but one reading."""
-        if not isinstance(node, syntax.Symbol) or node.name.isdigit():
-            return False
-        if not node.bold and not (len(node.name) == 1 and node.name.isupper()):
-            return False
-        known = self.page.scope.lookup(node.name)
-        if known is None:
-            return node.name not in self.page.parameter_names
-        meaning = known.meaning
-        plain = isinstance(meaning, TensorMeaning) and not meaning.declared
-        return plain and not known.defined
+    def note_function(self, name: str, argument: Node) -> None:
+        whole_arrays.note_function(self, name, argument)
 
     def bare_rank(self, node: Node) -> int:
         if isinstance(node, syntax.DerivativeOf) and node.variables:
@@ -362,17 +346,14 @@ class Translator:
             if gradient := self.page.gradient(node.name):
                 tensor = gradient[1]
             if tensor is None and self.page.scope.lookup(node.name) is None:
-                return self.page.ranks.get(node.name, 0)
+                return self.page.ranks.get(node.name, int(node.name in self.page.arrays))
             return tensor.rank if tensor else 0
+        name = declared_name(node)
+        if name is not None and (tensor := self.page.scope.tensor(name)) is not None:
+            return tensor.rank
         if isinstance(node, syntax.Scripted) and is_transpose(node.superscript or node):
             return self.bare_rank(node.base) if node.subscript is None else 0
         return 0
-
-    def _holds_array(self, node: Node) -> bool:
-        """Whether an array without subscripts stands in it."""
-        if isinstance(node, syntax.Scripted) and node.subscript is not None:
-            return False
-        return self.bare_rank(node) > 0 or any(map(self._holds_array, parts(node)))
 
     # --- names -----------------------------------------------------------------------------------
 
@@ -393,7 +374,7 @@ class Translator:
             raise unsupported("a prime on an expression", span, r"write \frac{d}{dx}")
         if isinstance(base, syntax.Group) and base.open == r"\|":
             return norms.norm(self, base, subscript, superscript)
-        whole = subscript is not None or self._holds_array(base)
+        whole = subscript is not None or whole_arrays.holds_array(self, base)
         if (
             superscript is not None
             and is_transpose(superscript)
@@ -412,9 +393,19 @@ class Translator:
                 for item in subscript_items(subscript, None):
                     self.integers.subscript(item)
                 value: Expression = self.value(base)
+            elif isinstance(base, syntax.Group) and (
+                half := whole_arrays.part(self, base, subscript)
+            ):
+                value = half
+            elif not whole_arrays.holds_array(self, base):
+                raise unsupported(
+                    "a subscript of an expression that is a number", span, "write what it means"
+                )
             else:
                 value = self.entries_of(base, subscript_items(subscript, None))
         else:
+            if superscript is not None:
+                whole_arrays.check_power(self, base, superscript)
             value = self.value(base)
         return value if superscript is None else power(value, naming.exponent(self, superscript))
 

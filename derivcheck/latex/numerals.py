@@ -11,7 +11,7 @@ LONGEST_NUMERAL = 1000
 
 
 def numeral(cursor: Cursor) -> syntax.Numeral:
-    """`12`, `0.5`, `.5`, `1{,}000`, `1e-5`, `1e{-5}`; their digits stand together."""
+    """`12`, `0.5`, `.5`, `1{,}000`, `1e3`, `1e-5`, `1e{-5}`; their digits stand together."""
     first = cursor.position
     digits: list[str] = []
 
@@ -37,7 +37,11 @@ def numeral(cursor: Cursor) -> syntax.Numeral:
         digits.append(".")
         cursor.position += 1
         run()
-    if tight("e", "-", "0") or tight("e", "+", "0"):
+    if tight("e", "0"):
+        digits.append("e")
+        cursor.position += 1
+        run()
+    elif tight("e", "-", "0") or tight("e", "+", "0"):
         digits.append("e" + cursor.tokens[cursor.position + 1].text)
         cursor.position += 2
         run()
