@@ -75,6 +75,7 @@ SCALAR_RULES: Mapping[str, ScalarRule] = {
     "relu": lambda x, y: Positive(x),
     "abs": lambda x, y: apply("sign", x),
     "sign": lambda x, y: ZERO,
+    "elsewhere": lambda x, y: ZERO,
     "sin": lambda x, y: apply("cos", x),
     "cos": lambda x, y: negate(apply("sin", x)),
     "sinh": lambda x, y: apply("cosh", x),

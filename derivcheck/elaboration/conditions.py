@@ -14,6 +14,7 @@ from derivcheck.expression import (
     Positive,
     add,
     delta,
+    elsewhere,
     guard,
     multiply,
     negate,
@@ -84,7 +85,10 @@ def _relation(reader: SideReader, left: Node, sign: str, right: Node) -> Express
 
 
 def cases(reader: SideReader, rows: Sequence[tuple[Node, Node | None]]) -> Expression:
-    """Σ of value · condition; a row holds where none above it does."""
+    """Σ of value · condition; a row holds where none above it does.
+
+    Where no row holds the whole is undefined.
+    """
     if len(rows) > MOST_CASES:
         raise unsupported("so many cases", rows[0][0].span, "write a formula for the row")
     terms: list[Expression] = []
@@ -94,4 +98,6 @@ def cases(reader: SideReader, rows: Sequence[tuple[Node, Node | None]]) -> Expre
         earlier = [negation(c) for c in above if negation(c) != holds and c != negation(holds)]
         terms.append(multiply(*earlier, holds, reader.value(value)))
         above.append(holds)
-    return add(*terms)
+    if any(negation(holds) in above for holds in above) or ONE in above:
+        return add(*terms)
+    return add(*terms, elsewhere(multiply(*map(negation, above))))

@@ -52,6 +52,10 @@ def _relu(x: Any) -> Any:
     return sympy.Max(0, x)
 
 
+def _nowhere(_: Any) -> Any:
+    return sympy.Integer(0)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "exp": sympy.exp,
     "log": sympy.log,
@@ -59,6 +63,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "relu": _relu,
+    "elsewhere": _nowhere,
     "abs": sympy.Abs,
     "sign": sympy.sign,
     "sin": sympy.sin,

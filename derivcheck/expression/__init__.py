@@ -19,11 +19,13 @@ wrote.
 """
 
 from derivcheck.expression.constructors import (
+    ELSEWHERE,
     PI,
     add,
     apply,
     delta,
     divide,
+    elsewhere,
     guard,
     multiply,
     negate,
@@ -108,6 +110,7 @@ from derivcheck.expression.vector_jacobian import (
 )
 
 __all__ = [
+    "ELSEWHERE",
     "FOREIGN",
     "MINUS_ONE",
     "ONE",
@@ -161,6 +164,7 @@ __all__ = [
     "digits",
     "direction",
     "divide",
+    "elsewhere",
     "equations",
     "foundations",
     "free_indices",

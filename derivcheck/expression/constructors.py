@@ -136,6 +136,19 @@ def apply(name: str | Function, *arguments: Expression) -> Expression:
     return Apply(function, arguments)
 
 
+ELSEWHERE = Function("elsewhere")
+"""0 at 0, and of no value anywhere else."""
+
+
+def elsewhere(condition: Expression) -> Expression:
+    """A term that is 0 where a condition is 0, and undefined where it holds: outside all cases.
+
+    Both sides of an equality being defined is no condition of its own: a proof drops the term, and
+    so does a program; where the condition holds nothing is a counterexample.
+    """
+    return ZERO if condition == ZERO else Apply(ELSEWHERE, (condition,))
+
+
 def total(indices: Iterable[Index], body: Expression) -> Expression:
     """Σ over all the indices, the first outermost."""
     for index in reversed(tuple(indices)):

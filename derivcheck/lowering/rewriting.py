@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from derivcheck.expression import (
+    ELSEWHERE,
     MINUS_ONE,
     ONE,
     ZERO,
@@ -103,6 +104,8 @@ def is_finite(expression: Expression, finite_entry: Mapping[str, bool] | None = 
         case Power(base, Rational(exponent)):
             whole = exponent.denominator == 1 and exponent >= 0
             return whole and is_finite(base, finite_entry)
+        case Apply(function, arguments) if function == ELSEWHERE:
+            return all(is_finite(part, finite_entry) for part in arguments)
         case Apply(function, arguments):
             known = function.name in _TOTAL_FUNCTIONS and not function.abstract
             return known and all(is_finite(part, finite_entry) for part in arguments)

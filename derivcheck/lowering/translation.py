@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 
 from derivcheck.expression import (
+    ELSEWHERE,
     ONE,
     Add,
     Affine,
@@ -125,6 +126,8 @@ class Translation:
                 return self._multiply(factors, scope, under)
             case Power(base, exponent):
                 return self._power(base, exponent, scope, under)
+            case Apply(function, _) if function == ELSEWHERE:
+                return _ZERO
             case Apply():
                 return self._apply(expression, scope, under)
             case Derivative():

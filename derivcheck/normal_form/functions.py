@@ -78,6 +78,8 @@ class Functions(Extrema):
                 return scaled(both, Fraction(1, 2))
             case "relu":
                 return self.rectified(argument)
+            case "elsewhere":
+                return constant(0)  # what is claimed is claimed where both sides are defined
             case "abs":
                 return added((self.rectified(argument), self.rectified(scaled(argument, -1))))
             case "sign":

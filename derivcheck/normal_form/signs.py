@@ -8,6 +8,7 @@ from itertools import combinations
 from math import lcm
 
 from derivcheck.expression import (
+    ELSEWHERE,
     Add,
     Affine,
     Apply,
@@ -332,6 +333,8 @@ class Signs(Intervals):
             case Maximum(_, _, body):
                 return self.expression_sign(body)
             case Apply(function, (argument,)) if not function.abstract:
+                if function == ELSEWHERE:
+                    return ZERO
                 if function.name in _POSITIVE_FUNCTIONS:
                     return POSITIVE
                 if function.name in _ODD_FUNCTIONS:

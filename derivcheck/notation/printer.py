@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from derivcheck.expression import (
+    ELSEWHERE,
     ONE,
     Add,
     Affine,
@@ -173,6 +174,8 @@ class Printer(ABC):
     def addition(self, terms: Sequence[Expression]) -> Piece:
         written: list[str] = []
         for term in terms:
+            if isinstance(term, Apply) and term.function == ELSEWHERE:
+                continue  # what is printed has the cases, and nothing outside them
             negative, magnitude = split_sign(term)
             body = self.fit(self.unsigned(magnitude), Level.OPEN)
             if written:

@@ -182,6 +182,10 @@ def _power(base: Number, exponent: Number) -> Number:
 
 def _apply(name: str, arguments: list[Number]) -> Number:
     match name, arguments:
+        case "elsewhere", [x]:
+            if x:
+                raise Unevaluable("outside all cases")
+            return Fraction(0)
         case "floor", [x]:
             return Fraction(math.floor(x))
         case "ceil", [x]:

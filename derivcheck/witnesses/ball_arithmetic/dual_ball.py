@@ -283,6 +283,10 @@ def apply(name: str, *arguments: Value, off_kinks: bool = False) -> Value:
             return x if sign(x, off_kinks=off_kinks) > 0 else negate(x)
         case "sign", (x,):
             return arb(sign(x, off_kinks=off_kinks))
+        case "elsewhere", (x,):
+            if sign(real(x), off_kinks=False):
+                raise Undefined("outside all cases")
+            return ZERO
         case "floor", (x,):
             return _floor(x)
         case _, (x,) if name in _VALUES:
