@@ -8,13 +8,13 @@ inner, outer or elementwise, nobody knows. A lone array in front of a matrix is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.names import declared_name, is_transpose, peeled, whole
+from derivcheck.elaboration.names import declared_name, is_transpose, label, peeled, whole
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     Affine,
@@ -71,11 +71,13 @@ def shape(reader: SideReader, node: Node) -> Shape | None:
             return COLUMN  # a bold 1: as many ones as there are places
         case syntax.Call(name) if name in TRACES:
             return NUMBER
+        case syntax.Scripted() as turned if (base := untransposed(reader, turned)) is not None:
+            inner = shape(reader, base)
+            if inner == NUMBER and reader.page.is_size(label(turned.superscript or base)):
+                return NUMBER  # β^T, a power
+            return inner.transposed if inner else None
         case syntax.Symbol() | syntax.Scripted(syntax.Symbol()) as named:
             return _of_name(reader, named)
-        case syntax.Scripted(base, None, superscript) if superscript and is_transpose(superscript):
-            inner = shape(reader, base)
-            return inner.transposed if inner else None
         case syntax.Scripted(syntax.Group(r"\|")) | syntax.Group(r"\|"):
             return NUMBER
         case syntax.Scripted(base, None, syntax.Numeral()):
@@ -127,6 +129,17 @@ def jacobian(reader: SideReader, operand: Node, variables: Sequence[tuple[Node, 
     entrywise = "a derivative is taken entry by entry" if bare else ""
     picked = reader.choices.pick_once("Jacobian", "", transposed, entrywise)
     return (Jacobian.BY_COLUMNS, Jacobian.TRANSPOSED, Jacobian.NONE)[picked]
+
+
+def untransposed(reader: SideReader, node: syntax.Scripted) -> Node | None:
+    r"""A of `A^\top`, `W_1` of `W_1^\top`; None for what is not a whole array transposed."""
+    if node.superscript is None or not is_transpose(node.superscript):
+        return None
+    if node.subscript is None:
+        return replace(node, superscript=None) if node.primes else node.base
+    base = replace(node, superscript=None)
+    name = declared_name(base)
+    return base if name is not None and reader.page.scope.tensor(name) is not None else None
 
 
 def _of_name(reader: SideReader, node: syntax.Symbol | syntax.Scripted) -> Shape | None:

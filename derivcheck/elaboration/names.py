@@ -173,6 +173,8 @@ def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
             return items
         case syntax.Multiplication(factors, operators) if not any(operators):
             return factors if rank is None or rank == len(factors) else (node,)
+        case syntax.Numeral(text, span) if rank == len(text) > 1 and text.isdigit():
+            return tuple(syntax.Numeral(digit, span) for digit in text)  # A_{11}
         case syntax.Symbol(name, span, word=True) if rank == len(name):
             # The letters of `x_{min}` may be indices after all: the declared axes decide.
             return tuple(syntax.Symbol(letter, span) for letter in name)

@@ -2,10 +2,12 @@ r"""Norms of whole arrays: `\|x - y\|^2` is a sum over the entries."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.matrices import shape
-from derivcheck.elaboration.names import label, nodes
+from derivcheck.elaboration.names import declared_name, label, nodes
 from derivcheck.elaboration.naming import exponent
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
@@ -30,7 +32,10 @@ def norm(
     values; of an expression in bare arrays, entry by entry."""
     name = "2" if order is None else label(order)
     of = shape(reader, node.body)
-    if any(isinstance(part, syntax.Scripted) and part.subscript for part in nodes(node.body)):
+    if any(
+        isinstance(part, syntax.Scripted) and part.subscript and not _is_labelled(reader, part)
+        for part in nodes(node.body)
+    ):
         raise unsupported("a norm of entries", node.span, _WRITE)
     if name not in ("1", "2", "F") or of is None or not of.axes:
         raise unsupported(f"{node.open} … {node.close}", node.span, _WRITE)
@@ -49,3 +54,9 @@ def norm(
         return square
     root = square_root(square)
     return root if superscript is None else power(root, exponent(reader, superscript))
+
+
+def _is_labelled(reader: SideReader, node: syntax.Scripted) -> bool:
+    """Whether a subscript belongs to the name of a known array."""
+    name = declared_name(replace(node, superscript=None))
+    return name is not None and reader.page.scope.tensor(name) is not None

@@ -9,7 +9,7 @@ from itertools import pairwise
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.called_arrays import called_arrays
-from derivcheck.elaboration.counting import Counting
+from derivcheck.elaboration.counting import Counting, named_places
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.gradient_names import bound_names, conventions, differentiated
@@ -181,6 +181,9 @@ class PageState:
         self.labelling -= bound | {written.upper.name for written in self.ranges.values()}
         self.subscript_letters -= self.labelling
         self.numbered -= lettered
+        sizes = self.parameter_names - self.labelling
+        for place in named_places(statements, self.ranks, self.numbered, sizes):
+            self.counting.names(place)
         for name in self.numbered:
             self.ranks.pop(name, None)
         alone = map(alone_in_prose, statements)

@@ -351,19 +351,19 @@ class Translator:
         name = declared_name(node)
         if name is not None and (tensor := self.page.scope.tensor(name)) is not None:
             return tensor.rank
-        if isinstance(node, syntax.Scripted) and is_transpose(node.superscript or node):
-            return self.bare_rank(node.base) if node.subscript is None else 0
-        return 0
+        turned = matrices.untransposed(self, node) if isinstance(node, syntax.Scripted) else None
+        return 0 if turned is None else self.bare_rank(turned)
 
     # --- names -----------------------------------------------------------------------------------
 
     def scripted(
         self, base: Node, subscript: Node | None, superscript: Node | None, primes: int, span: Span
     ) -> Expression:
-        if superscript is not None and subscript is None and is_transpose(superscript):
-            of = matrices.shape(self, base)
-            if of is not None and of.axes:
-                return matrices.transposed(self, base, of)
+        node = syntax.Scripted(base, subscript, superscript, primes, span)
+        turned = matrices.untransposed(self, node)
+        of = None if turned is None else matrices.shape(self, turned)
+        if turned is not None and of is not None and of.axes:
+            return matrices.transposed(self, turned, of)
         if isinstance(base, syntax.Symbol):
             return naming.named(self, base, subscript, superscript, primes, span)
         if isinstance(base, syntax.Group) and base.open == ".":

@@ -32,9 +32,11 @@ def is_array(reader: SideReader, node: Node) -> bool:
 
 def holds_array(reader: SideReader, node: Node) -> bool:
     """Whether an array without subscripts stands in it."""
+    if reader.bare_rank(node) > 0:
+        return True
     if isinstance(node, syntax.Scripted) and node.subscript is not None:
         return False
-    return reader.bare_rank(node) > 0 or any(holds_array(reader, part) for part in parts(node))
+    return any(holds_array(reader, part) for part in parts(node))
 
 
 def check_product(reader: SideReader, factors: Sequence[Node], operators: Sequence[str]) -> None:
