@@ -77,6 +77,7 @@ def test_scalar_rules_agree_with_sympy(name: str) -> None:
         "relu": lambda t: sympy.Max(t, 0),
         "abs": lambda t: sympy.sqrt(t**2),
         "sign": lambda t: sympy.Integer(1),
+        "elsewhere": lambda t: sympy.Integer(0),
         "arctan": sympy.atan,
     }
     t = sympy.Symbol("t", real=True)
