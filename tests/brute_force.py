@@ -45,6 +45,7 @@ _FUNCTIONS = {
     "relu": lambda x: max(x, 0.0),
     "abs": abs,
     "sign": lambda x: float((x > 0) - (x < 0)),
+    "elsewhere": lambda x: math.nan if x else 0.0,
     "sin": math.sin,
     "cos": math.cos,
     "sinh": math.sinh,

@@ -392,6 +392,10 @@ def _apply(function: Function, arguments: list[mpf]) -> mpf:
     match function.name, arguments:
         case "log", [x] if x < NOTHING:
             raise Undefined("a logarithm")
+        case "elsewhere", [x] if abs(x) > NOTHING:
+            raise Undefined("outside all cases")
+        case "elsewhere", [_]:
+            return mpf(0)
         case "sigmoid", [x]:
             return 1 / (1 + mp.exp(-x))
         case "softplus", [x]:
