@@ -24,7 +24,8 @@ from derivcheck.expression import (
     size,
 )
 from derivcheck.lowering import lower
-from derivcheck.lowering.array import Array, Lattice, Reshape, Take, Unfold, Where, walk
+from derivcheck.lowering.array import Array, Lattice, Reshape, Take, Unfold, Where
+from derivcheck.lowering.traversal import walk
 from derivcheck.normal_form.integers import quotient_and_rest
 from derivcheck.source import Source
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from derivcheck.lowering import Assignment, Program
-from derivcheck.lowering.array import Array, Call, Softmax, Variable, replace_operands, walk
+from derivcheck.lowering.array import Array, Call, Softmax, Variable
 from derivcheck.lowering.naming import Names
+from derivcheck.lowering.traversal import replace_operands, walk
 
 
 def calls(program: Program, function: str) -> bool:

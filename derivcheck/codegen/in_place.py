@@ -29,12 +29,9 @@ from derivcheck.lowering.array import (
     Total,
     Variable,
     Where,
-    is_number,
-    operands,
-    replace_operands,
-    walk,
 )
 from derivcheck.lowering.sharing import Assignment
+from derivcheck.lowering.traversal import is_number, operands, replace_operands, walk
 
 
 @dataclass(frozen=True)

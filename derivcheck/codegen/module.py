@@ -29,17 +29,9 @@ from derivcheck.codegen.text import (
 )
 from derivcheck.expression import Affine, Parameter, parameters
 from derivcheck.lowering import Assignment, Extent, FormulaProgram, Program, Routine
-from derivcheck.lowering.array import (
-    Arrange,
-    Array,
-    Loop,
-    Recur,
-    Variable,
-    is_number,
-    operands,
-    replace_operands,
-)
+from derivcheck.lowering.array import Arrange, Array, Loop, Recur, Variable
 from derivcheck.lowering.naming import Names
+from derivcheck.lowering.traversal import is_number, operands, replace_operands
 
 _IMPORTS = (
     ("math", "import math"),

@@ -51,8 +51,8 @@ from derivcheck.lowering.array import (
     Unfold,
     Variable,
     Where,
-    is_number,
 )
+from derivcheck.lowering.traversal import is_number
 
 Backend: TypeAlias = Literal["numpy", "jax"]
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from derivcheck.lowering import Program, Routine
-from derivcheck.lowering.array import Array, Axes, Contract, Key, Ratio, key, replace_operands
+from derivcheck.lowering.array import Array, Axes, Contract, Ratio
 from derivcheck.lowering.building import constant, multiply
 from derivcheck.lowering.naming import Names
 from derivcheck.lowering.sharing import Emission, occurrences, repeated
+from derivcheck.lowering.traversal import Key, key, replace_operands
 
 
 def products_met(program: Program) -> Program:

@@ -32,9 +32,8 @@ from derivcheck.lowering.array import (
     Total,
     Variable,
     Where,
-    is_number,
-    replace_operands,
 )
+from derivcheck.lowering.traversal import is_number, replace_operands
 
 _OF_NUMBERS = frozenset(
     {"exp", "log", "sqrt", "tanh", "sin", "cos", "sinh", "cosh", "arctan", "erf"}

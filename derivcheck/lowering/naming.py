@@ -27,9 +27,8 @@ from derivcheck.lowering.array import (
     Unfold,
     Variable,
     Where,
-    is_number,
-    operands,
 )
+from derivcheck.lowering.traversal import is_number, operands
 from derivcheck.notation import identifier
 
 _RESERVED = frozenset(

@@ -29,25 +29,15 @@ from derivcheck.expression import (
     tensors,
 )
 from derivcheck.lowering import recurring, sharing
-from derivcheck.lowering.array import (
-    Arrange,
-    Array,
-    Call,
-    Loop,
-    Reshape,
-    Softmax,
-    Variable,
-    key,
-    needed_parameters,
-    replace_operands,
-)
-from derivcheck.lowering.array import walk as walk_array
+from derivcheck.lowering.array import Arrange, Array, Call, Loop, Reshape, Softmax, Variable
 from derivcheck.lowering.extents import Extent, extents_of, numbers_of
 from derivcheck.lowering.naming import Names
 from derivcheck.lowering.rewriting import is_finite, simplify
 from derivcheck.lowering.sharing import Assignment, Emission, repeated
 from derivcheck.lowering.stable import Stabiliser
 from derivcheck.lowering.translation import LoweringError, Translation
+from derivcheck.lowering.traversal import key, needed_parameters, replace_operands
+from derivcheck.lowering.traversal import walk as walk_array
 from derivcheck.lowering.windows import Declared
 from derivcheck.notation import identifier, text
 

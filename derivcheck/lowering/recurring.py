@@ -32,10 +32,10 @@ from derivcheck.expression import (
     walk,
 )
 from derivcheck.lowering.array import Array, Filled, Loop, Recur, Slice, Taken, Variable
-from derivcheck.lowering.array import walk as walk_array
 from derivcheck.lowering.building import straightened
 from derivcheck.lowering.sharing import Assignment, Emission, repeated
 from derivcheck.lowering.translation import LoweringError
+from derivcheck.lowering.traversal import walk as walk_array
 from derivcheck.notation import text
 
 Definitions = Mapping[Tensor, Definition]

@@ -16,7 +16,6 @@ from derivcheck.lowering.array import (
     Constant,
     Contract,
     Fold,
-    Key,
     Lattice,
     Not,
     Part,
@@ -27,13 +26,9 @@ from derivcheck.lowering.array import (
     Softmax,
     Unfold,
     Variable,
-    is_number,
-    key,
-    operands,
-    replace_operands,
-    walk,
 )
 from derivcheck.lowering.building import constant, divide, oriented
+from derivcheck.lowering.traversal import Key, is_number, key, operands, replace_operands, walk
 
 _CHEAP_FUNCTIONS = frozenset(["abs", "sign", "relu", "max", "min"])
 

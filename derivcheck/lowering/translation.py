@@ -54,13 +54,13 @@ from derivcheck.lowering.array import (
     Take,
     Unfold,
     Variable,
-    is_number,
 )
 from derivcheck.lowering.bounds import surely_nonnegative
 from derivcheck.lowering.cases import equated, layers, two_sided
 from derivcheck.lowering.folding import Folding, folding
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
 from derivcheck.lowering.stable import Exponentials, exponentials, matching
+from derivcheck.lowering.traversal import is_number
 from derivcheck.lowering.windows import (
     Declared,
     axis_of,
