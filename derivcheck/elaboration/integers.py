@@ -79,7 +79,7 @@ class Letters:
         `\sum_{i \ne j}`, and in sums over it."""
         if self._bound.get(name) or not self.is_letter(name):
             return False
-        return not any(_outside_sums(name, side) for side in self._sides)
+        return not any(stands_outside_sums(name, side) for side in self._sides)
 
     def free(self, name: str) -> Index:
         """The free index of this letter; its extent is found by use."""
@@ -187,7 +187,7 @@ def occurs(name: str, node: Node) -> bool:
     return any(isinstance(part, syntax.Symbol) and part.name == name for part in nodes(node))
 
 
-def _outside_sums(name: str, node: Node) -> bool:
+def stands_outside_sums(name: str, node: Node) -> bool:
     """Whether a letter occurs where no sum over it, and none that it restricts, is around."""
     match node:
         case syntax.Symbol(found):
@@ -198,7 +198,7 @@ def _outside_sums(name: str, node: Node) -> bool:
                 return False
         case _:
             pass
-    return any(_outside_sums(name, part) for part in parts(node))
+    return any(stands_outside_sums(name, part) for part in parts(node))
 
 
 class IntegerReader:

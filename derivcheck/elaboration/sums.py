@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.elaboration import conditions
-from derivcheck.elaboration.fault import unsupported
-from derivcheck.elaboration.integers import occurs
+from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.integers import occurs, stands_outside_sums
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
@@ -69,6 +69,26 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
             for index in reversed(indices):
                 body = Sum(index, body)
             return body
+
+
+def check_end(side: syntax.Node, letter: str) -> None:
+    r"""Raise `Fault` where a sum ends at a sign and its letter stands behind it:
+    `\sum_n a_n + b_n`."""
+    for node in nodes(side):
+        terms = node.terms if isinstance(node, syntax.Addition) else ()
+        for place, (_, term) in enumerate(terms[:-1]):
+            operators = [part for part in nodes(term) if isinstance(part, syntax.BigOperator)]
+            if not any(each.name == letter for part in operators for each in part.letters):
+                continue
+            for sign, behind in terms[place + 1 :]:
+                if stands_outside_sums(letter, behind):
+                    raise Fault(
+                        "index-bound-and-free",
+                        f"the sum over {letter} ends at this {sign}, and {letter} stands behind it",
+                        behind.span,
+                        rf"set all that is summed in brackets: \sum_{letter} \left( … \right), "
+                        f"or rename the bound {letter}",
+                    )
 
 
 def _apart(node: syntax.BigOperator) -> tuple[syntax.BigOperator, syntax.Node] | None:

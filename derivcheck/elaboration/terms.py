@@ -86,6 +86,7 @@ class Translator:
         expression = self.value(node)
         clash = self.letters.clash()
         if clash is not None:
+            sums.check_end(node, clash)
             raise Fault(
                 "index-bound-and-free",
                 f"the index {clash} is both free and bound by a sum here",

@@ -2,7 +2,9 @@
 
 Being different from 0 as a normal form is not enough: x_i − x_j is 0 where i = j, Σ_k x_k − x_j at
 extent 1, and relu(x) + relu(y) on a whole quadrant. A form is generic if some input, free to take
-any real value, occurs in one monomial only, and that monomial is a product of generic factors.
+any real value, occurs in one monomial only, and that monomial is a product of generic factors. So
+is a polynomial that is a number other than 0 where all those inputs are 0, as 1 − y_n Σ_d w_d x_nd:
+whatever indices coincide, it is none that vanishes everywhere.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from derivcheck.normal_form.atoms import (
     Integer,
     Monomial,
     NormalForm,
+    Number,
     Prime,
     Root,
     Summation,
@@ -43,7 +46,49 @@ class Generic(Arithmetic):
             for tensor in _inputs(monomial):
                 if self._free(tensor) and not any(self._reaches(m, tensor) for m in others):
                     return True
-        return False
+        return self._has_offset(form)
+
+    def _has_offset(self, form: NormalForm) -> bool:
+        """Whether the form is a polynomial of which one term alone has no free input, and that term
+        is never 0."""
+        left = [monomial for monomial in form.terms if not self._vanishes(monomial)]
+        return len(left) == 1 and all(
+            isinstance(atom, Prime)
+            or (
+                (isinstance(atom, Integer) and isinstance(value := atom.value, Parameter))
+                and value.minimum >= 1
+            )
+            for atom, _ in left[0]
+        )
+
+    def _vanishes(self, monomial: Monomial) -> bool:
+        """Whether a monomial is a polynomial of the free inputs, and 0 where they all are."""
+        return all(self._polynomial(atom, exponent) for atom, exponent in monomial) and any(
+            self._vanishing(atom) for atom, _ in monomial
+        )
+
+    def _polynomial(self, atom: Atom, exponent: Number) -> bool:
+        match atom:
+            case Integer() | Prime():
+                return True
+            case Variable(tensor=tensor):
+                defined = tensor in self.context.definitions
+                return exponent.denominator == 1 and exponent > 0 and not defined
+            case Summation(factors=factors):
+                whole = exponent.denominator == 1 and exponent > 0
+                return whole and all(self._polynomial(inner, power) for inner, power in factors)
+            case _:
+                return False
+
+    def _vanishing(self, atom: Atom) -> bool:
+        """Whether an atom of a polynomial is 0 where all free inputs are."""
+        match atom:
+            case Variable(tensor=tensor):
+                return self._free(tensor)
+            case Summation(factors=factors):
+                return any(self._vanishing(inner) for inner, _ in factors)
+            case _:
+                return False
 
     def _generic_factor(self, atom: Atom) -> bool:
         match atom:
