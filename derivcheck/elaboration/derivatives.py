@@ -11,7 +11,15 @@ from derivcheck.elaboration.names import declared_name, is_transpose
 from derivcheck.elaboration.open_losses import is_fed, left_open
 from derivcheck.elaboration.scope import AbstractMeaning
 from derivcheck.elaboration.side_reader import SideReader
-from derivcheck.expression import Apply, Derivative, Entry, Expression, apply, tensors
+from derivcheck.expression import (
+    Apply,
+    Derivative,
+    Entry,
+    Expression,
+    Tensor,
+    apply,
+    tensors,
+)
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
@@ -48,10 +56,25 @@ def derivative(
     value = differentiated(reader, operand, entries[-1][0])
     if value is None:
         return _cotangent_of(reader, operand, entries, span)
+    _note_apart(reader, value, entries[-1][0].tensor)
     for entry, order in reversed(entries):
         for _ in range(order):
             value = Derivative(value, entry)
     return value
+
+
+def _note_apart(reader: SideReader, value: Expression, variable: Tensor) -> None:
+    """A derivative by what the page computes from the same inputs, but not on the way: 0 to the
+    letter, though the page may mean to take the new name for the input."""
+    context = reader.page.context
+    if variable not in context.definitions:
+        return
+    of = set(tensors(value))
+    if any(each == variable or context.depends(each, variable) for each in of):
+        return
+    below = {base for each in of for base in context.foundations(each)} | of
+    if not below.isdisjoint(context.foundations(variable)):
+        reader.choices.pick(f"nothing that is differentiated here depends on {variable.name}")
 
 
 def _argument(reader: SideReader, operand: Node) -> tuple[tuple[Node, int], ...]:

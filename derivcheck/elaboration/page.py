@@ -45,6 +45,7 @@ from derivcheck.elaboration.restriction import (
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.state import PageState, Same
+from derivcheck.elaboration.summation_convention import is_said, with_sums
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.elaboration.symmetries import symmetry
 from derivcheck.elaboration.twofold import twofold
@@ -103,7 +104,10 @@ class _Page:
         spelled = differentials(every), twofold(every)
         if any(spelled):
             pieces = {m: parse_math(m.latex, m.span.start, macros, *spelled) for m in maths}
-            every = [statement for parsed in pieces.values() for statement in parsed]
+        blocks = [block for block in self.document.blocks if isinstance(block, Paragraph)]
+        if is_said(". ".join(block.prose for block in blocks)):
+            pieces = {math: tuple(map(with_sums, parsed)) for math, parsed in pieces.items()}
+        every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
         self.state.functions = stated_functions(every)
         for position, block in enumerate(self.document.blocks):
