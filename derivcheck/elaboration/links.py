@@ -98,7 +98,7 @@ class LinkReader:
             tolerance=(_half_unit(left, approximate), _half_unit(right, approximate)),
             rounded=_is_rounded(left) or _is_rounded(right),
             unknown=self._unknown(readings[0]),
-            conditional=read is None or strict,
+            conditional=read is None or strict or self._is_qualified(readings[0]),
             occasion=occasion,
             standing=self._standing(readings[0]),
         )
@@ -168,6 +168,27 @@ class LinkReader:
         stray = set(free_indices(reading.right)) - set(free_indices(reading.left))
         names = {index.name for index in stray}
         return tuple(sorted(names & self.page.mentioned))
+
+    def _is_qualified(self, reading: Reading) -> bool:
+        """Whether it rests on an array of which words say more than any hypothesis does."""
+        if not self.page.qualified:
+            return False
+        context = reading.context
+        written = {t for h in context.hypotheses for t in (*tensors(h.left), *tensors(h.right))}
+        reached = set(tensors(reading.left)) | set(tensors(reading.right))
+        waiting = list(reached)
+        while waiting:
+            definition = context.definitions.get(waiting.pop())
+            for tensor in tensors(definition.body) if definition is not None else ():
+                if tensor not in reached:
+                    reached.add(tensor)
+                    waiting.append(tensor)
+        return any(
+            tensor.name in self.page.qualified
+            and tensor not in context.definitions
+            and tensor not in written
+            for tensor in reached
+        )
 
     def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:
         """The tensors that nothing declares or defines and no definition uses.

@@ -29,6 +29,7 @@ from derivcheck.elaboration.places import (
     letters_said_to_run,
     running_letters,
 )
+from derivcheck.elaboration.properties import qualified_names
 from derivcheck.elaboration.recurrences import (
     Bound,
     Piece,
@@ -115,6 +116,8 @@ class PageState:
     """The arrays that the page says are symmetric in two axes, and does not define."""
     arrays: set[str] = field(default_factory=set[str])
     """The names that prose calls matrices or vectors, and of whose axes nothing is said."""
+    qualified: set[str] = field(default_factory=set[str])
+    """The names of which prose says more than the page writes out."""
     mentioned: set[str] = field(default_factory=set[str])
     """The symbols that stand alone in prose, and are no letters that run."""
     running: set[str] = field(default_factory=set[str])
@@ -189,6 +192,7 @@ class PageState:
         alone = map(alone_in_prose, statements)
         self.mentioned = {name for name in alone if name is not None}
         self.symmetric = symmetric_names(statements, self.source)
+        self.qualified = qualified_names(statements, self.source)
         self.arrays = called_arrays(statements, self.source) - self.ranks.keys()
         self.running = running_letters(statements)
         self.mentioned -= self.running | letters_on_the_left(statements)

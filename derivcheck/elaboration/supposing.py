@@ -47,6 +47,7 @@ _BEHIND = re.compile(
     r"|note|but|only)\b[^A-Z]*$"
     r"|(?i:(?:this|it|that|these|the (?:last|above|former)\w*)\b.*\b(?:hold|true|valid|only)))"
 )
+_SOUGHT = re.compile(r"\b(?:no|find|seek|look|search|solve|wants?|exists?)\b", re.IGNORECASE)
 _LOOSE = re.compile(r"\b(?:with|where|since|because)[\s:,*_]*$", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?<!even )(?<!as )(?<!see )(?<!check )(?<!ask )(?<!test )"
@@ -362,7 +363,9 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
             continue
         else:
             lead = (
-                "supposed"
+                "condition"
+                if _SUPPOSES.search(place.words) and _SOUGHT.search(words)
+                else "supposed"
                 if _SUPPOSES.search(place.words)
                 else "loose"
                 if _LOOSE.search(place.words) and page.restricts(place.statement, "where")

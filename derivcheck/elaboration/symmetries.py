@@ -20,7 +20,18 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _AFTER = re.compile(
-    rf"\s*\$?[\s,:(]*(?:(?:is|be|are)\s+)?(?:an?\s+|the\s+)?(?:{_KINDS}[\s,]+(?:and\s+)?)*symmetric\b",
+    rf"\s*\$?[\s,:(]*(?:(?:is|be|are)\s+)?(?:an?\s+|the\s+)?(?:{_KINDS}[\s,]+(?:and\s+)?)*symmetric\b"
+    r"(?!\s+(?:or\b|up to\b|parts?\b|apart\b|only\b|if\b|when\b|except\b))",
+    re.IGNORECASE,
+)
+_UNREAL = re.compile(r"\$?\s*(?:would|were|could|might|may)\b", re.IGNORECASE)
+_SAYS_SO = re.compile(
+    r"\b(?:symmetr\w*|with|where|assum\w*|suppos\w*|such that|satisf\w*|given|let|since|because|as"
+    r"|so|i\.e\.,?|that is,?|means)\b[^.;!?]*$",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(
+    r"\b(?:if|when|whenever|unless|for|not|wrong|false|no|never|would|cannot)\b[^.;!?]*$",
     re.IGNORECASE,
 )
 _CONDITIONAL = re.compile(r"\b(?:if|when|whenever|unless|for)\s+\$?\s*$", re.IGNORECASE)
@@ -32,13 +43,15 @@ def symmetric_names(statements: Iterable[Statement], source: Source) -> set[str]
     defined: set[str] = set()
     for statement in statements:
         if (name := symmetry(statement)) is not None:
-            found.add(name)
+            before, _ = around(statement.span, source)
+            if _SAYS_SO.search(before) and not _DENIES.search(before):
+                found.add(name)
         elif statement.equates:
             defined.add(array_name(statement.sides[0]) or "")
         elif names := _spoken_of(statement):
             before, after = around(statement.span, source)
             is_so = _AFTER.match(after) and not _CONDITIONAL.search(before)
-            if is_so or _BEFORE.search(before):
+            if is_so or (_BEFORE.search(before) and not _UNREAL.match(after)):
                 found |= names
     return found - defined
 

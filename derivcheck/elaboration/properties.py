@@ -1,0 +1,37 @@
+"""What prose says of an array and nothing else does: “$Q$ is orthogonal”, “the one-hot vector $y$”.
+
+Such words are not read as equations. What fails without them may hold with them, so that nobody is
+convicted of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from derivcheck import syntax
+from derivcheck.elaboration.names import around, declared_name
+from derivcheck.source import Source
+from derivcheck.syntax import Statement
+
+_PROPERTY = (
+    r"(?:ortho(?:gonal|normal)|unitary|diagonal|(?:upper|lower)[\s-]triangular|projections?|projectors?"
+    r"|idempotent|(?:skew|anti)-?\s?symmetric|permutation|unit[\s-](?:norm|length|vectors?)"
+    r"|normali[sz]ed|one-hot|(?:doubly\s+)?stochastic|distributions?|cent(?:er|re)d|standardi[sz]ed"
+    r"|(?:zero|unit)[\s-](?:mean|variance)|sums?\s+(?:up\s+)?to\s+(?:\$?1\$?|\$?0\$?|one|zero))"
+)
+_AFTER = re.compile(rf"\$?[\s,:(]*(?:[\w-]+\s+){{0,4}}{_PROPERTY}(?![\w-])", re.IGNORECASE)
+_BEFORE = re.compile(rf"\b{_PROPERTY}(?:\s+[\w-]+){{0,3}}\s+\$?\s*$", re.IGNORECASE)
+
+
+def qualified_names(statements: Iterable[Statement], source: Source) -> set[str]:
+    """The names of symbols, alone in prose or declared there, that are said to be special."""
+    found: set[str] = set()
+    for statement in statements:
+        if [relation.sign for relation in statement.relations] in ([], [r"\in"]):
+            side = statement.sides[0]
+            before, after = around(statement.span, source)
+            if _BEFORE.search(before) or _AFTER.match(after):
+                items = side.items if isinstance(side, syntax.Sequence) else (side,)
+                found |= {name for item in items if (name := declared_name(item)) is not None}
+    return found
