@@ -80,10 +80,10 @@ CHOICES = 7
 """Values of the free indices for one size at which a side is not 0, or both are at `SPARSE`."""
 SPARSE = 120
 NUDGE = Fraction(1, 2**27)
-NUDGES = range(1, 129)
+NUDGES = 128
 """Where sides have kinks, values that are equal at first are moved apart, each up by its own number
-of nudges: the kinks of a wrong side lie near those of the right one. The steps of the central
-differences are smaller still."""
+of nudges, of so many or as many as there are values: the kinks of a wrong side lie near those of
+the right one. The steps of the central differences are smaller still."""
 BENDING = frozenset({"abs", "max", "min", "relu", "sign"})
 
 
@@ -171,7 +171,8 @@ def _far(sides: Iterable[Expression], context: Context) -> int:
 def _nudged(point: Point, context: Context, generator: numpy.random.Generator) -> Point:
     """The point with its real entries moved a little, where no hypothesis ties them."""
     tied = {t for h in context.hypotheses for side in (h.left, h.right) for t in tensors(side)}
-    steps = iter([NUDGES[int(n)] for n in generator.permutation(len(NUDGES))])
+    values = sum(array.size for array in point.exact.values())
+    steps = iter([int(n) + 1 for n in generator.permutation(max(NUDGES, values))])
     moved: dict[Tensor, NDArray[numpy.object_]] = {}
     for tensor, array in point.exact.items():
         domain = tensor.domain
@@ -179,7 +180,7 @@ def _nudged(point: Point, context: Context, generator: numpy.random.Generator) -
             continue
         changed = array.copy()
         for place in numpy.ndindex(array.shape):
-            nudged = array[place] + next(steps, 0) * NUDGE
+            nudged = array[place] + next(steps) * NUDGE
             changed[place] = nudged if contains(domain, nudged) else array[place]
         moved[tensor] = changed
     return Point.of(point.extents, {**point.exact, **moved})

@@ -50,7 +50,7 @@ def judge_wrong(edits: Iterable[tuple[Claim, Edit]]) -> Tally:
             tally.counts["not an equality", judged.verdict.value if judged else "none"] += 1
             continue
         found = judged.verdict
-        wrong = differs(reading, seed=1)
+        wrong = differs(reading, seed=1, definitions=derivation.extents)
         said = {True: "differs", False: "does not differ", None: "undefined"}[wrong]
         tally.counts[said, found.value] += 1
         if (wrong and found in ACQUITTED) or (wrong is False and found in CONVICTED):
