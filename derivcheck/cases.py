@@ -51,7 +51,10 @@ def by_cases(whole: Attempt, off_kinks: bool, steps: int, calculus: Context) -> 
     Where sums over one axis are left, which are equal if their summands are, the cases are those of
     the summands.
     """
-    inside = whole.summand() if not whole.fault else None
+    try:
+        inside = None if whole.fault else whole.summand()
+    except Unprovable:  # out of steps
+        inside = None
     if inside is None:
         reading, values = _marked(whole.reading)
     else:
@@ -85,12 +88,12 @@ def _split(
         return []
     try:
         point = attempt.turning_point()
-    except Unprovable:
-        return []
-    if point is None:
+        if point is None:
+            return []
+        masks = _masks(point, attempt.at_kink(point))
+    except Unprovable:  # out of steps
         return []
     argument = substitute(expression(point), values)
-    masks = _masks(point, attempt.at_kink(point))
     return [(*cases, Case(argument, mask)) for mask in masks]
 
 
