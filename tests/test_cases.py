@@ -172,3 +172,13 @@ def test_a_sum_is_equal_if_its_summands_are_and_its_index_takes_no_case_with_it(
     known = multiply(Positive(at(X, i)), whole)
     wrong = multiply(Positive(at(X, i)), sum_over("s", N, lambda s: at(X, s)))
     assert not prove(reading(known, wrong), off_kinks=False).closed
+
+
+@pytest.mark.parametrize("steps", [10, 30, 60, 100, 150, 250])
+def test_steps_that_run_out_leave_a_claim_open(steps: int):
+    def clipped_part(s: Index) -> Expression:
+        return apply("max", at(D, s), apply("min", at(X, s), clipped(at(D, s))))
+
+    left = sum_over("s", N, clipped_part)
+    right = sum_over("s", N, lambda s: apply("max", at(D, s), at(Y, s)))
+    assert not prove(reading(left, right), off_kinks=False, steps=steps).closed
