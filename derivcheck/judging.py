@@ -317,7 +317,11 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
             counterexample=refutation.counterexample,
             help="write the condition as cases, an Iverson bracket or a declared domain",
         )
-    if link.borrowed is not None:
+    reading = link.readings[0]
+    stray = [i.name for i in free_indices(reading.right) if i not in free_indices(reading.left)]
+    # A letter that no sum of this line binds is one too many whatever it runs over.
+    too_many = bool(stray and free_indices(reading.left))
+    if link.borrowed is not None and not (too_many and link.borrowed.name in stray):
         letter, runs = link.borrowed.name, text(Count(link.borrowed.extent))
         return Judgement(
             Verdict.UNDECIDED,
@@ -343,8 +347,6 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
             counterexample=refutation.counterexample,
             help=f"define or declare {names} before this line",
         )
-    reading = link.readings[0]
-    stray = [i.name for i in free_indices(reading.right) if i not in free_indices(reading.left)]
     if stray and set(stray) <= set(link.standing):
         return Judgement(
             Verdict.UNDECIDED,
@@ -353,7 +355,7 @@ def _refuted(link: Link, refutation: Refutation, proof: Proof, points: _Points) 
             counterexample=refutation.counterexample,
             help=rf"declare the one place {stray[0]} \in \{{1, \dots, N\}}",
         )
-    if stray and free_indices(reading.left):
+    if too_many:
         return Judgement(
             Verdict.ILL_FORMED,
             "unequal-free-indices",

@@ -77,6 +77,16 @@ def test_a_letter_that_prose_lets_run_is_no_label(prose: str, verdict: Verdict, 
     assert (judgement.verdict, judgement.code) == (verdict, code)
 
 
+def test_a_letter_without_a_range_is_one_too_many_all_the_same() -> None:
+    """What it runs over elsewhere convicts nobody; but here nothing binds it at all."""
+    elsewhere = r"- $R \in \mathbb{N}$", r"$$c = \sum_{r=0}^{R-1} b^r$$", "## Claim"
+    squares = r"\frac{\partial}{\partial x_j} \sum_i x_i^2"
+    lost = judged(VECTORS, *elsewhere, rf"$${squares} = 2 x_j \delta_{{rj}}$$")
+    assert (lost.verdict, lost.code) == (Verdict.ILL_FORMED, "unequal-free-indices")
+    summed = judged(VECTORS, *elsewhere, r"$$\sum_i x_i = \sum_r b^r$$")
+    assert (summed.verdict, summed.code) == (Verdict.UNDECIDED, "no-extent")
+
+
 def test_a_convention_at_a_kink_is_a_subgradient() -> None:
     faulty = judged(VECTORS, r"$$\frac{d}{da} |a| = [a > 0] - [a < 0] + 2 [a \ge 0] [a \le 0]$$")
     assert (faulty.verdict, faulty.code) == (Verdict.UNDECIDED, "no-subgradient")
