@@ -191,7 +191,8 @@ class LinkReader:
         )
 
     def _unknown(self, reading: Reading) -> tuple[Tensor, ...]:
-        """The tensors that nothing declares or defines and no definition uses.
+        """The tensors that nothing declares or defines and no definition uses, and those whose
+        definition was not understood.
 
         Of what a claim spoke first, a later definition that uses it does not make an input: the
         claim may have been meant to say what it is.
@@ -214,7 +215,9 @@ class LinkReader:
             and isinstance((k := self.page.scope.lookup(tensor.name)) and k.meaning, TensorMeaning)
         )
         self.page.only_claimed.update(found)
-        return found
+        below = {each for tensor in used for each in reading.context.foundations(tensor)}
+        misread = sorted(self.page.misread & below, key=lambda tensor: tensor.name)
+        return (*found, *(tensor for tensor in misread if tensor not in found))
 
 
 def _under(

@@ -104,8 +104,7 @@ class _Page:
         spelled = differentials(every), twofold(every)
         if any(spelled):
             pieces = {m: parse_math(m.latex, m.span.start, macros, *spelled) for m in maths}
-        blocks = [block for block in self.document.blocks if isinstance(block, Paragraph)]
-        if is_said(". ".join(block.prose for block in blocks)):
+        if is_said(". ".join(b.prose for b in self.document.blocks if isinstance(b, Paragraph))):
             pieces = {math: tuple(map(with_sums, parsed)) for math, parsed in pieces.items()}
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
@@ -134,7 +133,6 @@ class _Page:
         if not self.summary and self.title:
             words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
             self.summary = " ".join(words.split())
-        whole_text = block.prose
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
         roles = self.suppositions.read(block, pieces, knowledge(self.state))
@@ -156,7 +154,7 @@ class _Page:
             for order, statement in enumerate(pieces[part]):
                 role = roles.of((number, order))
                 said, _ = spoken(self.state, statement, self.sentence, parts[number + 1 :])
-                self._statement(said, whole_text, role)
+                self._statement(said, block.prose, role)
             self.sentence += " $ "
         roles.finish()
         last = parts[-1]
@@ -379,6 +377,8 @@ class _Page:
             if name is not None and fault.code != "redefinition":
                 line = self.state.source.position(fault.span.start).line
                 reason = UnreadMeaning(f"see line {line}")
+                if (tensor := self.state.scope.tensor(name)) is not None:
+                    self.state.misread.add(tensor)
                 self.state.scope.add(name, reason, left.span, defined=True)
             self._note(Kind.DEFINITION, statement, 0, fault)
             return 1

@@ -89,6 +89,8 @@ class PageState:
     """The arrays that a claim spoke of before anything declared, defined or used them."""
     claimed: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """Names and scopes of the arrays of which claims have spoken."""
+    misread: set[Tensor] = field(default_factory=set[Tensor])
+    """The arrays that definitions use, and whose own definition was not understood."""
     losses: dict[Tensor, None] = field(default_factory=dict[Tensor, None])
     extents: dict[Parameter, Expression] = field(default_factory=dict[Parameter, Expression])
     statics: dict[Parameter, None] = field(default_factory=dict[Parameter, None])
