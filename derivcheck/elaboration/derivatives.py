@@ -73,7 +73,9 @@ def _note_apart(reader: SideReader, value: Expression, variable: Tensor) -> None
     if any(each == variable or context.depends(each, variable) for each in of):
         return
     below = {base for each in of for base in context.foundations(each)} | of
-    if not below.isdisjoint(context.foundations(variable)):
+    inputs = [base for base in context.foundations(variable) if base not in context.definitions]
+    # Only what is computed from nothing else can stand for a part of what is differentiated.
+    if inputs and below.issuperset(inputs):
         reader.choices.pick(f"nothing that is differentiated here depends on {variable.name}")
 
 
