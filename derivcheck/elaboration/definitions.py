@@ -48,6 +48,7 @@ from derivcheck.expression import (
     apply,
     free_indices,
     placed,
+    tensors,
     walk,
 )
 from derivcheck.source import Span
@@ -226,7 +227,11 @@ class DefinitionReader:
         parameter = self.page.parameter(name, span)
         if index_maps.composes(self.page, self.translator.integers, parameter, right):
             return
-        self.page.extents[parameter] = self.translator.side(right)
+        value = self.translator.side(right)
+        if tensors(value) or free_indices(value):
+            text = f"{name} is a size on this page, and this is none"
+            raise Fault("redefinition", text, span, "give one of them another letter")
+        self.page.extents[parameter] = value
         self.page.scope.add(name, ParameterMeaning(parameter), span, defined=True)
 
     def _tensor(

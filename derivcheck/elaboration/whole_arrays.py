@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.matrices import COLUMN, MATRIX, shape
-from derivcheck.elaboration.names import label, nodes, parts
+from derivcheck.elaboration.names import declared_name, label, nodes, parts
 from derivcheck.elaboration.naming import matrix_power
 from derivcheck.elaboration.norms import norm
 from derivcheck.elaboration.scope import TensorMeaning
@@ -87,13 +87,19 @@ def _unsaid(reader: SideReader, node: Node) -> list[syntax.Symbol]:
     inside = [node]
     while inside:
         part = inside.pop()
-        if isinstance(part, syntax.Scripted) and part.subscript is not None:
+        if isinstance(part, syntax.Scripted) and (part.subscript or _is_named(reader, part)):
             continue
         if isinstance(part, syntax.Symbol) and _is_unsaid(reader, part):
             found.append(part)
         if not isinstance(part, syntax.Call | syntax.BigOperator | syntax.DerivativeOf):
             inside.extend(parts(part))
     return found
+
+
+def _is_named(reader: SideReader, scripted: syntax.Scripted) -> bool:
+    """Whether it is one name, as `W^{(1)}` is where the page has that."""
+    name = declared_name(scripted)
+    return name is not None and reader.page.scope.lookup(name) is not None
 
 
 def _is_unsaid(reader: SideReader, symbol: syntax.Symbol) -> bool:
