@@ -97,9 +97,12 @@ def spoken(
     return syntax.Statement(sides, relations, statement.span, statement.words), before
 
 
-def is_instance(page: PageState, statement: Statement, above: Sequence[Statement] = ()) -> bool:
+def is_instance(
+    page: PageState, statement: Statement, above: Sequence[Statement] = (), in_prose: bool = False
+) -> bool:
     """`τ = 1/2`, `x_i = 0` for a declared symbol that is in use: a definition has it, or a
-    statement `above`; `x > 0` where something was claimed of it already."""
+    statement `above`; `x > 0` where something was claimed of it already. And `p_i = 1/2` in prose
+    where another section has a formula for p: no one number takes its place."""
     signs = {relation.sign for relation in statement.relations}
     if signs <= BOUNDS and _is_bound(statement.sides):
         symbols = [side for side in statement.sides if not is_constant(side)]
@@ -107,7 +110,9 @@ def is_instance(page: PageState, statement: Statement, above: Sequence[Statement
     if signs != {"="}:
         return False
     *lefts, right = statement.sides
-    return not names_something(right) and all(_is_in_use(page, left, above) for left in lefts)
+    return not names_something(right) and all(
+        _is_in_use(page, left, above) or (in_prose and _has_formula(page, left)) for left in lefts
+    )
 
 
 def _is_claimed(page: PageState, node: Node, above: Sequence[Statement]) -> bool:
@@ -118,6 +123,17 @@ def _is_claimed(page: PageState, node: Node, above: Sequence[Statement]) -> bool
     match known.meaning if known is not None else None:
         case TensorMeaning(tensor, declared=True) if tensor.domain.declared:
             return (tensor.name, tensor.scope) in page.claimed or _is_mentioned(name, above)
+        case _:
+            return False
+
+
+def _has_formula(page: PageState, node: Node) -> bool:
+    """Whether another section defines this array through other ones, step by step or at once."""
+    name = array_name(node) or ""
+    known = page.scope.lookup(declared_name(node) or name) or page.scope.lookup(name)
+    match known.meaning if known is not None and known.section != page.scope.section else None:
+        case TensorMeaning(tensor) if tensor in page.context.definitions:
+            return bool(tensors(page.context.definitions[tensor].body))
         case _:
             return False
 

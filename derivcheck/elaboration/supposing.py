@@ -123,7 +123,8 @@ class Knowledge:
 
     `restricts` says of a statement after words such as “if” (or "" for one that stands in a claim's
     own piece, after it) whether it restricts rather than defines or names a range; `instance`
-    whether it gives a number to a symbol that is declared and in use, here or in a statement above.
+    whether it gives a number to a symbol that is declared and in use, here or in a statement above,
+    or, in prose, to one that another section has by a formula.
     `arrow` says whether a statement is said to follow from the one before it ("right"; "both" for
     the other way too), `adjoins` whether it stands on one row with it, and `premise` whether one
     from which another follows is a "condition", a "claim" or a "definition". `spoken` gives the
@@ -132,7 +133,7 @@ class Knowledge:
     """
 
     restricts: Callable[[Statement, str], bool]
-    instance: Callable[[Statement, Sequence[Statement]], bool]
+    instance: Callable[[Statement, Sequence[Statement], bool], bool]
     arrow: Callable[[Statement, Statement], str]
     adjoins: Callable[[Statement, Statement], bool]
     spoken: Callable[[Statement, str, Sequence[Prose | Math]], tuple[Statement, str]]
@@ -316,7 +317,7 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
         match = _LEADS.search(place.words)
         if place.statement.words:
             read = match is not None and page.restricts(place.statement, match[0])
-            read = read or page.instance(place.statement, above)
+            read = read or page.instance(place.statement, above, False)
             condition = Condition(
                 place.statement if read else None, bool(match and match["unless"]), last=True
             )
@@ -326,7 +327,7 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
             waiting = []
             continue
         infers = any(near.arrow for near in (place, *sentence.places[number + 1 : number + 2]))
-        instance = not infers and page.instance(place.statement, above)
+        instance = not infers and page.instance(place.statement, above, not place.display)
         if place.first and match is not None and page.restricts(place.statement, match[0]):
             # “In the plain case, μ = 1, …” is no “Case 1: …”, which holds until the next.
             aside = match["case"] is not None and not _opens(place, match)
