@@ -374,6 +374,9 @@ def _roles(sentence: _Sentence, page: Knowledge) -> tuple[dict[Key, Role], tuple
             )
             roles[place.key] = Role(leading, lead)
             waiting = [*waiting, place] if not lead else waiting
+            if lead == "loose":
+                # “…, with u = v, …: A = B” may mean that A = B where u = v, or say both.
+                leading = (*leading, Condition(None, aside=True))
             qualified = []
             continue
         roles[place.key] = Role((), "condition")
