@@ -41,9 +41,11 @@ from derivcheck.expression import (
     Sum,
     Tensor,
     binders,
+    parameters,
     tensors,
     walk,
 )
+from derivcheck.verdict import Counterexample
 from derivcheck.witnesses.trial import (
     NO_EXTENTS,
     REACH,
@@ -154,6 +156,51 @@ def differs(
             # Where a window meets nothing both sides are 0, and another size has to tell.
             telling += present > 0
     return False if telling else None
+
+
+def differs_at(reading: Reading, found: Counterexample) -> bool | None:
+    """Whether the sides differ at a point that somebody names; None if one has no value there.
+
+    Kinks of a wrong side may be so near to those of the right one that no draw falls between.
+    """
+    sides, context = (reading.left, reading.right), reading.context
+    values = {
+        tensor: {
+            place: mpf(number.numerator) / number.denominator
+            for place, number in _numbers(found.values[tensor.name])
+        }
+        for tensor in inputs_of(sides, context)
+        if tensor.name in found.values
+    }
+    known = {
+        parameter: found.extents[parameter.name]
+        for side in _everything(sides, context)
+        for parameter in parameters(side)
+        if parameter.name in found.extents
+    }
+    known |= {p: found.extents[p.name] for t in values for e in t.extents for p in _atoms(e)}
+    indices = {i: found.indices[i.name] - i.base for i in reading.indices}
+    with mp.workdps(DIGITS):
+        world = World(context, known, values)
+        try:
+            left, right = (world.value(side, indices) for side in sides)
+        except (Undefined, KeyError, ZeroDivisionError, OverflowError, ValueError):
+            return None
+        return bool(abs(left - right) > DISTINCT * max(abs(left), abs(right), mpf(10) ** -12))
+
+
+def _numbers(
+    value: object, place: tuple[int, ...] = ()
+) -> Iterator[tuple[tuple[int, ...], Fraction]]:
+    if isinstance(value, list):
+        for position, part in enumerate(value):
+            yield from _numbers(part, (*place, position))
+    else:
+        yield place, Fraction(str(value))
+
+
+def _atoms(extent: Affine) -> list[Parameter]:
+    return [atom for atom in extent.atoms() if isinstance(atom, Parameter)]
 
 
 def _far(sides: Iterable[Expression], context: Context) -> int:

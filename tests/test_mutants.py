@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from mutants import Edit, mutants, rewritings
 from mutation import Claim, Tally, claims, judged_reading, judgement, neighbours
-from oracle import differs
+from oracle import differs, differs_at
 
 from derivcheck import registry
 from derivcheck.verdict import Verdict
@@ -51,6 +51,8 @@ def judge_wrong(edits: Iterable[tuple[Claim, Edit]]) -> Tally:
             continue
         found = judged.verdict
         wrong = differs(reading, seed=1, definitions=derivation.extents)
+        if not wrong and judged.counterexample is not None:
+            wrong = differs_at(reading, judged.counterexample) or wrong
         said = {True: "differs", False: "does not differ", None: "undefined"}[wrong]
         tally.counts[said, found.value] += 1
         if (wrong and found in ACQUITTED) or (wrong is False and found in CONVICTED):

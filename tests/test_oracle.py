@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from claims import CLAIMS
 from mpmath import mp, mpf
-from oracle import DIGITS, Undefined, World, differs
+from oracle import DIGITS, Undefined, World, differs, differs_at
 
 from derivcheck.derivation import Reading
 from derivcheck.expression import (
@@ -20,6 +20,7 @@ from derivcheck.expression import (
     Entry,
     Index,
     Parameter,
+    Positive,
     Power,
     Rational,
     Sum,
@@ -37,6 +38,7 @@ from derivcheck.expression import (
     square_root,
     subtract,
 )
+from derivcheck.verdict import Counterexample
 
 N = Parameter("N")
 x = Tensor("x", (Affine.of(N),))
@@ -152,3 +154,16 @@ def test_no_slope_is_taken_across_a_kink(place, slope):
                 world.value(derivative, {})
         else:
             assert abs(world.value(derivative, {}) - slope) < mpf(10) ** -30
+
+
+def test_a_named_point_tells_whether_the_sides_differ_there():
+    """[t > 1] and [t > 1 + 10⁻⁹] differ between the two numbers and nowhere else."""
+    near = Rational(1 + Fraction(1, 10**9))
+    sides = [Positive(subtract(scalar(), bound)) for bound in (Rational(Fraction(1)), near)]
+    reading = Reading(*sides, (), Context())
+    between = Counterexample({}, {}, {"t": "1.0000000005"}, "1.000", "0.000")
+    beyond = replace(between, values={"t": "1.1"})
+    assert differs(reading) is False
+    assert differs_at(reading, between) is True
+    assert differs_at(reading, beyond) is False
+    assert differs_at(reading, replace(between, values={})) is None

@@ -185,6 +185,7 @@ class LinkReader:
                     waiting.append(tensor)
         return any(
             tensor.name in self.page.qualified
+            and tensor.rank
             and tensor not in context.definitions
             and tensor not in written
             for tensor in reached

@@ -14,14 +14,28 @@ from derivcheck.elaboration.names import around, declared_name
 from derivcheck.source import Source
 from derivcheck.syntax import Statement
 
-_PROPERTY = (
-    r"(?:ortho(?:gonal|normal)|unitary|diagonal|(?:upper|lower)[\s-]triangular|projections?|projectors?"
-    r"|idempotent|(?:skew|anti)-?\s?symmetric|permutation|unit[\s-](?:norm|length|vectors?)"
-    r"|normali[sz]ed|one-hot|(?:doubly\s+)?stochastic|distributions?|cent(?:er|re)d|standardi[sz]ed"
-    r"|(?:zero|unit)[\s-](?:mean|variance)|sums?\s+(?:up\s+)?to\s+(?:\$?1\$?|\$?0\$?|one|zero))"
+_KIND = (
+    r"(?:ortho(?:gonal|normal)|unitary|diagonal|(?:upper|lower)[\s-]triangular|projectors?|idempotent"
+    r"|(?:skew|anti)-?\s?symmetric|permutation|unit[\s-](?:norm|length|vectors?)|normali[sz]ed"
+    r"|one-hot|(?:doubly\s+)?stochastic|cent(?:er|re)d|standardi[sz]ed|(?:zero|unit)[\s-](?:mean|variance))"
 )
-_AFTER = re.compile(rf"\$?[\s,:(]*(?:[\w-]+\s+){{0,4}}{_PROPERTY}(?![\w-])", re.IGNORECASE)
-_BEFORE = re.compile(rf"\b{_PROPERTY}(?:\s+[\w-]+){{0,3}}\s+\$?\s*$", re.IGNORECASE)
+_SUM = r"sums?\s+(?:up\s+)?to\s+(?:\$?1\$?|\$?0\$?|one|zero)"
+_THING = (
+    r"(?:(?:row|column)s?|vectors?|matri(?:x|ces)|arrays?|weights?|labels?|targets?|inputs?|outputs?"
+    r"|features?|data|entries|variables?|probabilit(?:y|ies)|coordinates?|directions?)"
+)
+_IS = (
+    r"(?:(?:and|which|that|all|both|its?|whose|an?|the|of|also|assumed|to|be|having|with|has|have)"
+    r"\s+)*"
+)
+_OTHERS = r"(?:\$?\s*(?:,|and)\s*\$[^$]+)*"
+_AFTER = re.compile(
+    rf"{_OTHERS}\$?[\s,:(]*{_IS}(?:(?:{_THING}\s+)?(?:is|are|be)\s+)?{_IS}"
+    rf"(?:{_KIND}|{_SUM}|(?<=is\s|re\s|\sa\s)(?:distributions?|projections?))(?![\w-])"
+    rf"(?!\s+(?:by|of|on|for|over)\b)",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(rf"\b{_KIND}(?:\s+{_THING}){{0,3}}\s+\$?\s*$", re.IGNORECASE)
 
 
 def qualified_names(statements: Iterable[Statement], source: Source) -> set[str]:
