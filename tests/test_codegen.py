@@ -27,6 +27,7 @@ from lowered import (
 from syrupy.assertion import SnapshotAssertion
 
 from derivcheck.codegen import Backend, lambdify_closed_form, load, source
+from derivcheck.codegen.text import Code, assignment
 from derivcheck.derivation import ClosedForm, Derivation
 from derivcheck.expression import (
     Affine,
@@ -71,6 +72,16 @@ def test_source_is_stable_byte_by_byte(name: str) -> None:
     again = lower(derivation_of(LAYERS[name]()))
     for backend in BACKENDS:
         assert source(again, backend) == compiled(name, backend).source
+
+
+def test_a_chain_of_calls_that_is_too_long_has_a_line_for_each() -> None:
+    """As the formatter lays it; a sum of two chains is none."""
+    chain = f"np.broadcast_to({'a' * 70}).copy().reshape(N, H * R)"
+    lines = assignment("Y", Code(chain))
+    assert lines[0] == "    Y = ("
+    assert [line.strip() for line in lines[2:]] == [".copy()", ".reshape(N, H * R)", ")"]
+    assert "".join(map(str.strip, lines[1:-1])) == chain
+    assert len(assignment("Y", Code(f"{chain} + b"))) == 1
 
 
 def test_numpy_takes_a_product_once_that_two_values_need() -> None:

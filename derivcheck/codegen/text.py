@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 WIDTH = 100
 INDENT = "    "
@@ -72,13 +73,32 @@ def assignment(target: str, code: Code, operator: str = "=") -> list[str]:
         lines = [whole] if fits(whole) else [f"{INDENT * 2}{term}" for term in code.terms]
         return [f"{left}(", *lines, f"{INDENT})"]
     if code.call is None:
-        return [line]
+        links = _links(code.text)
+        if len(links) < _CHAIN:
+            return [line]
+        return [f"{left}(", *(f"{INDENT * 2}{link}" for link in links), f"{INDENT})"]
     head, arguments = code.call
     inside = INDENT * 2 + ", ".join(arguments)
     if fits(inside):
         return [f"{left}{head}(", inside, f"{INDENT}){code.tail}"]
     broken = [line for argument in arguments for line in _argument(argument)]
     return [f"{left}{head}(", *broken, f"{INDENT}){code.tail}"]
+
+
+_CHAIN = 3
+"""Calls of methods, one upon the other, from which on each has a line of its own."""
+
+
+def _links(text: str) -> list[str]:
+    """`f(x).copy().reshape(n)` at the dots behind brackets; one link where it is no such chain."""
+    depth, starts = 0, [0]
+    for place, letter in enumerate(text):
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth == 0 and letter == " ":
+            return [text]
+        if depth == 0 and letter == "." and text[place - 1 : place] in (")", "]"):
+            starts.append(place)
+    return [text[a:b] for a, b in pairwise((*starts, len(text)))]
 
 
 def _argument(text: str) -> list[str]:
