@@ -8,6 +8,7 @@ differences of the operand with one entry moved, definitions are evaluated entry
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -164,13 +165,16 @@ def differs_at(reading: Reading, found: Counterexample) -> bool | None:
     Kinks of a wrong side may be so near to those of the right one that no draw falls between.
     """
     sides, context = (reading.left, reading.right), reading.context
-    values = {
-        tensor: {
-            place: mpf(number.numerator) / number.denominator
-            for place, number in _numbers(found.values[tensor.name])
-        }
+    # A point names what matters; all else may be 0.
+    values: dict[Tensor, Mapping[tuple[int, ...], mpf]] = {
+        tensor: defaultdict(
+            mpf,
+            {
+                place: mpf(number.numerator) / number.denominator
+                for place, number in _numbers(found.values.get(tensor.name, []))
+            },
+        )
         for tensor in inputs_of(sides, context)
-        if tensor.name in found.values
     }
     known = {
         parameter: found.extents[parameter.name]

@@ -166,4 +166,4 @@ def test_a_named_point_tells_whether_the_sides_differ_there():
     assert differs(reading) is False
     assert differs_at(reading, between) is True
     assert differs_at(reading, beyond) is False
-    assert differs_at(reading, replace(between, values={})) is None
+    assert differs_at(reading, replace(between, values={})) is False
