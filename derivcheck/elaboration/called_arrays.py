@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from derivcheck import syntax
-from derivcheck.elaboration.names import around
+from derivcheck.elaboration.names import alone_in_prose, around
 from derivcheck.source import Source
 from derivcheck.syntax import Statement
 
@@ -24,11 +23,8 @@ def called_arrays(statements: Iterable[Statement], source: Source) -> set[str]:
     """The names of the symbols that stand alone in prose and are called so."""
     found: set[str] = set()
     for statement in statements:
-        match statement:
-            case Statement((syntax.Symbol(name),), ()):
-                before, after = around(statement.span, source)
-                if _BEFORE.search(before) or _AFTER.match(after):
-                    found.add(name)
-            case _:
-                pass
+        name = alone_in_prose(statement)
+        before, after = around(statement.span, source)
+        if name is not None and (_BEFORE.search(before) or _AFTER.match(after)):
+            found.add(name)
     return found

@@ -68,6 +68,18 @@ def exponentials(expression: Expression) -> Exponentials | None:
     return Exponentials(tuple(over), multiply(*masks), add(*arguments))
 
 
+def minus_log_sum(term: Expression) -> Exponentials | None:
+    """The sum inside −log Σ e^a."""
+    match term:
+        case Multiply((Rational(value), Apply(function, (argument,)))):
+            if value == -1 and function.name == "log":
+                inside = exponentials(argument)
+                return inside if inside is not None and inside.over else None
+            return None
+        case _:
+            return None
+
+
 def matching(argument: Expression, sum_: Exponentials) -> tuple[Index, ...] | None:
     """The indices at which `argument` is the summed one: e^{x_j} and Σ_k e^{x_k} give j."""
     outer = set(free_indices(sum_.argument)) - set(sum_.over)

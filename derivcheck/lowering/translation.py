@@ -59,7 +59,7 @@ from derivcheck.lowering.bounds import surely_nonnegative
 from derivcheck.lowering.cases import equated, layers, two_sided
 from derivcheck.lowering.folding import Folding, folding
 from derivcheck.lowering.rewriting import factors_of, is_finite, is_mask, negated
-from derivcheck.lowering.stable import Exponentials, exponentials, matching
+from derivcheck.lowering.stable import Exponentials, exponentials, matching, minus_log_sum
 from derivcheck.lowering.traversal import is_number
 from derivcheck.lowering.windows import (
     Declared,
@@ -258,7 +258,7 @@ class Translation:
         found: list[Array] = []
         for term in terms:
             # a − log Σ e^a loses no digits only if the largest a is subtracted first.
-            inside = _minus_log_sum(term)
+            inside = minus_log_sum(term)
             partner = next((t for t in pending if inside and matching(t, inside) is not None), None)
             if inside is not None and partner is not None:
                 over = matching(partner, inside)
@@ -489,15 +489,3 @@ def _safe(scope: Axes, argument: Array, under: Array | None) -> Array:
     if under is None or is_number(argument):
         return argument
     return building.guarded(scope, argument, under)
-
-
-def _minus_log_sum(term: Expression) -> Exponentials | None:
-    """The sum inside −log Σ e^a."""
-    match term:
-        case Multiply((Rational(value), Apply(function, (argument,)))):
-            if value == -1 and function.name == "log":
-                inside = exponentials(argument)
-                return inside if inside is not None and inside.over else None
-            return None
-        case _:
-            return None
