@@ -175,14 +175,7 @@ class LinkReader:
             return False
         context = reading.context
         written = {t for h in context.hypotheses for t in (*tensors(h.left), *tensors(h.right))}
-        reached = set(tensors(reading.left)) | set(tensors(reading.right))
-        waiting = list(reached)
-        while waiting:
-            definition = context.definitions.get(waiting.pop())
-            for tensor in tensors(definition.body) if definition is not None else ():
-                if tensor not in reached:
-                    reached.add(tensor)
-                    waiting.append(tensor)
+        reached = context.foundations(*tensors(reading.left), *tensors(reading.right))
         return any(
             tensor.name in self.page.qualified
             and tensor.rank
@@ -216,7 +209,7 @@ class LinkReader:
             and isinstance((k := self.page.scope.lookup(tensor.name)) and k.meaning, TensorMeaning)
         )
         self.page.only_claimed.update(found)
-        below = {each for tensor in used for each in reading.context.foundations(tensor)}
+        below = reading.context.foundations(*used)
         misread = sorted(self.page.misread & below, key=lambda tensor: tensor.name)
         return (*found, *(tensor for tensor in misread if tensor not in found))
 
