@@ -72,7 +72,7 @@ def _note_apart(reader: SideReader, value: Expression, variable: Tensor) -> None
     of = set(tensors(value))
     if any(each == variable or context.depends(each, variable) for each in of):
         return
-    below = {base for each in of for base in context.foundations(each)} | of
+    below = context.foundations(*of)
     inputs = [base for base in context.foundations(variable) if base not in context.definitions]
     # Only what is computed from nothing else can stand for a part of what is differentiated.
     if inputs and below.issuperset(inputs):
