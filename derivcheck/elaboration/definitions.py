@@ -9,12 +9,13 @@ from derivcheck import syntax
 from derivcheck.elaboration import index_maps
 from derivcheck.elaboration.evaluation import places
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.functions import FUNCTIONS, function_of
+from derivcheck.elaboration.functions import FUNCTIONS, function_of, is_at_entry
 from derivcheck.elaboration.gradient_names import is_gradient, unbound
 from derivcheck.elaboration.integers import Letters
 from derivcheck.elaboration.left_sides import left_side
 from derivcheck.elaboration.names import (
     CONSTANTS,
+    declared_name,
     has_floor,
     label,
     looks_like_gradient,
@@ -109,6 +110,12 @@ class DefinitionReader:
             head = left.factors[0] if isinstance(left, syntax.Multiplication) else left
             if isinstance(head, syntax.Symbol) and self.letters.is_letter(head.name):
                 return False
+        if argument is not None:
+            if isinstance(argument, syntax.Scripted) and not is_at_entry(name, argument, right):
+                return False
+            again = any(declared_name(node) == name for node in nodes(right))
+            if again and known is not None and isinstance(known.meaning, AbstractMeaning):
+                return False  # says something of a function that is any
         if explicit:
             unread = isinstance(known.meaning if known else None, UnreadMeaning)
             here = known is not None and known.section == self.page.scope.section
@@ -219,7 +226,6 @@ class DefinitionReader:
         return True
 
     def _function(self, name: str, argument: Node, right: Node, span: Span) -> None:
-        assert isinstance(argument, syntax.Symbol)
         meaning = function_of(self.page.scope, name, argument, right, self.translator.side)
         self.page.scope.add(name, meaning, span, defined=True)
 

@@ -9,7 +9,7 @@ from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.matrices import Jacobian, implicit, jacobian
 from derivcheck.elaboration.names import declared_name, is_transpose
 from derivcheck.elaboration.open_losses import is_fed, left_open
-from derivcheck.elaboration.scope import AbstractMeaning
+from derivcheck.elaboration.scope import AbstractMeaning, FunctionMeaning
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     Apply,
@@ -184,11 +184,11 @@ def _is_function(reader: SideReader, node: syntax.Symbol) -> bool:
 
 def _defined(reader: SideReader, value: Expression, variable: Entry, span: Span) -> None:
     """A symbol of which the page says nothing may depend on the variable in any way."""
-    inputs = {
-        tensor
-        for definition in reader.page.context.definitions.values()
-        for tensor in tensors(definition.body)
-    }
+    bodies = [definition.body for definition in reader.page.context.definitions.values()]
+    # A function depends on its argument, and on nothing else.
+    meanings = reader.page.scope.meanings()
+    bodies += [meaning.body for meaning in meanings if isinstance(meaning, FunctionMeaning)]
+    inputs = {tensor for body in bodies for tensor in tensors(body)}
     for tensor in tensors(value):
         if (
             tensor != variable.tensor

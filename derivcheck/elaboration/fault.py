@@ -23,3 +23,9 @@ class Fault(Exception):
 def unsupported(construct: str, span: Span, help: str) -> Fault:
     """The reader knows the notation but elaboration has no meaning for it here."""
     return Fault("unsupported", f"not understood: {construct}", span, help)
+
+
+def unread(name: str, span: Span, reason: str) -> Fault:
+    """A name is used of which the definition was not understood; `reason` says where that is."""
+    message = f"this depends on {name}, whose definition was not understood"
+    return Fault("depends-on-unread", message, span, reason)

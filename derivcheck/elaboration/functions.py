@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from derivcheck import syntax
-from derivcheck.elaboration.fault import unsupported
+from derivcheck.elaboration.fault import Fault, unread, unsupported
 from derivcheck.elaboration.matrices import TRACES, trace
-from derivcheck.elaboration.names import label, nodes, subscript_items
+from derivcheck.elaboration.names import declared_name, label, nodes, subscript_items
 from derivcheck.elaboration.naming import raised
-from derivcheck.elaboration.scope import FunctionMeaning, PageMeaning, Scope, TensorMeaning
+from derivcheck.elaboration.scope import (
+    AbstractMeaning,
+    FunctionMeaning,
+    PageMeaning,
+    Scope,
+    TensorMeaning,
+)
 from derivcheck.elaboration.side_reader import SideReader
+from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
     Affine,
     Entry,
@@ -20,11 +28,14 @@ from derivcheck.expression import (
     Tensor,
     apply,
     divide,
+    free_indices,
     fresh,
     rebuild,
     square_root,
     subtract,
+    tensors,
 )
+from derivcheck.source import Span
 from derivcheck.syntax import Node, Statement
 
 FUNCTIONS = {
@@ -64,11 +75,23 @@ def replace_entries(expression: Expression, tensor: Tensor, value: Expression) -
 def function_of(
     scope: Scope,
     name: str,
-    argument: syntax.Symbol,
+    argument: Node,
     right: Node,
     read: Callable[[Node], Expression],
 ) -> FunctionMeaning:
-    """What `name(argument) = right` defines."""
+    """What `name(argument) = right` defines; raises `Fault`, also where that is no formula in the
+    argument alone."""
+    if any(declared_name(node) == name for node in nodes(right)):
+        raise unread(name, right.span, "write what it is, not in terms of itself")
+    if not isinstance(argument, syntax.Symbol):
+        place, body = read(argument), read(right)
+        variable = Tensor("x", (), scope=f"argument of {name}")
+        if isinstance(place, Entry):
+            body = replace_places(body, place, Entry(variable))
+        if not isinstance(place, Entry) or free_indices(body) or place.tensor in tensors(body):
+            text = f"{name} of something else than {label(argument)}"
+            raise unsupported(text, right.span, f"give it a subscript, or write {name}(x)")
+        return FunctionMeaning(variable, body)
     variable = scope.tensor(argument.name)
     if variable is not None and not variable.rank:
         return FunctionMeaning(variable, read(right))
@@ -81,24 +104,105 @@ def function_of(
     return FunctionMeaning(variable, body)
 
 
-def stated_functions(statements: Sequence[Statement]) -> dict[str, tuple[syntax.Symbol, Node]]:
-    """Argument and right side of each function that one statement alone says what it is."""
-    found: dict[str, list[tuple[syntax.Symbol, Node]]] = {}
+def replace_places(expression: Expression, place: Entry, value: Expression) -> Expression:
+    """The expression with one entry of an array replaced by a value."""
+    if expression == place:
+        return value
+    return rebuild(expression, lambda child: replace_places(child, place, value))
+
+
+def stated_functions(
+    statements: Sequence[Statement], running: Collection[str]
+) -> tuple[dict[str, tuple[syntax.Symbol, Node]], dict[str, Span]]:
+    """Argument and right side of each function of a number, by the first statement that says what
+    it is; and where the page says what others are, at an entry `f(x_i)`.
+
+    A subscript belongs to a function's name, `f_c(x) = c + x`, if it is one of nothing else.
+    """
+    found: dict[str, tuple[syntax.Symbol, Node]] = {}
+    others: dict[str, Span] = {}
     for statement in statements:
         match statement.sides:
-            case (
-                syntax.Multiplication(
-                    (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
-                ),
-                right,
-                *_,
-            ) if statement.equates and not any(
-                isinstance(node, syntax.Symbol) and node.name == name for node in nodes(right)
-            ):
-                found.setdefault(name, []).append((argument, right))
+            case (syntax.Multiplication((head, syntax.Group("(", _, argument)), ("",)), right, *_):
+                name = _function_name(head, right, running)
             case _:
-                pass
-    return {name: stated[0] for name, stated in found.items() if len(stated) == 1}
+                continue
+        if name is None or not statement.equates:
+            continue
+        inside = [declared_name(node) for node in nodes(right)]
+        if isinstance(argument, syntax.Symbol):
+            if name not in inside:
+                found.setdefault(name, (argument, right))
+        elif is_at_entry(name, argument, right):
+            others.setdefault(name, statement.span)
+    return found, {name: span for name, span in others.items() if name not in found}
+
+
+def _function_name(head: Node, right: Node, running: Collection[str]) -> str | None:
+    match head:
+        case syntax.Symbol(name):
+            return name
+        case syntax.Scripted(syntax.Symbol(), subscript, superscript, 0) if (
+            superscript is None or isinstance(superscript, syntax.Group)
+        ):
+            parts = nodes(subscript) if subscript is not None else ()
+            letters = {p.name for p in parts if isinstance(p, syntax.Symbol) and not p.word}
+            under = (n.subscript for n in nodes(right) if isinstance(n, syntax.Scripted))
+            used = {p.name for s in under if s for p in nodes(s) if isinstance(p, syntax.Symbol)}
+            return declared_name(head) if letters.isdisjoint({*used, *running}) else None
+        case _:
+            return None
+
+
+def labels_alone(statements: Sequence[Statement], functions: Collection[str]) -> set[str]:
+    """The letters that are part of functions' names, and stand under nothing else."""
+    labels: set[str] = set()
+    others: set[str] = set()
+    for node in (n for s in statements for side in s.sides for n in nodes(side)):
+        if isinstance(node, syntax.Scripted) and node.subscript is not None:
+            part_of_name = declared_name(replace(node, primes=0)) in functions
+            under = nodes(node.subscript)
+            letters = {part.name for part in under if isinstance(part, syntax.Symbol)}
+            (labels if part_of_name else others).update(letters)
+    return labels - others
+
+
+def is_at_entry(name: str, argument: Node, right: Node) -> bool:
+    r"""Whether `f(x_i) = 3 x_i` says what f is: in terms of the entry, and not of itself."""
+    if not isinstance(argument, syntax.Scripted) or argument.subscript is None:
+        return False
+    if name == r"\sigma" or name.lower() in FUNCTIONS:
+        return False
+    inside = {declared_name(node) for node in nodes(right)}
+    return name not in inside and declared_name(argument) in inside
+
+
+def known_function(
+    reader: SideReader, name: str, span: Span
+) -> FunctionMeaning | AbstractMeaning | None:
+    """The function of this name, though a later line says what it is; None for a new one.
+
+    Raises `Fault` where the page says what it is, but not so that it could be read.
+    """
+    page = reader.page
+    function = page.function(name, span)
+    if function is not None:
+        return function
+    if stated := page.functions.get(name):
+        before = page.scope.snapshot()
+        try:
+            return function_of(page.scope, name, *stated, reader.value)
+        except Fault:
+            raise unread(name, span, _line(page, stated[1].span)) from None
+        finally:
+            page.scope.restore(before)
+    if there := page.introduced.get(name):
+        raise unread(name, span, _line(page, there))
+    return None
+
+
+def _line(page: PageState, span: Span) -> str:
+    return f"see line {page.source.position(span.start).line}"
 
 
 def call(reader: SideReader, node: syntax.Call) -> Expression:

@@ -38,6 +38,7 @@ class Letters:
             part.name
             for side in self._sides
             for node in nodes(side)
+            if page.labelled_function(node) is None
             for script in _letter_places(node)
             for part in nodes(script)
             if isinstance(part, syntax.Symbol) and not part.word

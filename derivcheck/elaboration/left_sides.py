@@ -44,6 +44,15 @@ def left_side(page: PageState, left: Node, explicit: bool) -> LeftSide | None:
             (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
         ) if name not in _NO_FUNCTIONS:
             return LeftSide(name, (), argument)
+        case syntax.Multiplication(
+            (syntax.Scripted(primes=0) as head, syntax.Group("(", _, syntax.Symbol() as argument)),
+            ("",),
+        ) if (name := page.labelled_function(head)) is not None:
+            return LeftSide(name, (), argument)
+        case syntax.Multiplication(
+            (syntax.Symbol(name), syntax.Group("(", _, syntax.Scripted() as argument)), ("",)
+        ) if name in page.introduced:
+            return LeftSide(name, (), argument)
         case syntax.Call(name, (syntax.Symbol() as argument,), None, None, True) if (
             name not in TRACES
         ):

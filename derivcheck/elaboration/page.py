@@ -22,12 +22,13 @@ from derivcheck.elaboration.declarations import (
     leads_to_hypothesis,
 )
 from derivcheck.elaboration.definitions import DefinitionReader
+from derivcheck.elaboration.described import described
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.functions import stated_functions
+from derivcheck.elaboration.functions import labels_alone, stated_functions
 from derivcheck.elaboration.gradient_names import differentials
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
-from derivcheck.elaboration.names import array_name, declared_name, label, whole
+from derivcheck.elaboration.names import declared_name, whole
 from derivcheck.elaboration.open_losses import cotangents as cotangents_of
 from derivcheck.elaboration.open_losses import inputs as inputs_of
 from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
@@ -36,6 +37,7 @@ from derivcheck.elaboration.restriction import (
     assigns,
     bracketed,
     compares_sizes,
+    is_bound,
     is_given,
     is_instance,
     is_range,
@@ -44,6 +46,7 @@ from derivcheck.elaboration.restriction import (
 )
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
+from derivcheck.elaboration.signatures import declare, is_signature, with_equations
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.summation_convention import is_said, with_sums
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
@@ -106,9 +109,12 @@ class _Page:
             pieces = {m: parse_math(m.latex, m.span.start, macros, *spelled) for m in maths}
         if is_said(". ".join(b.prose for b in self.document.blocks if isinstance(b, Paragraph))):
             pieces = {math: tuple(map(with_sums, parsed)) for math, parsed in pieces.items()}
+        pieces = with_equations(pieces)
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
-        self.state.functions = stated_functions(every)
+        self.state.functions, self.state.introduced = stated_functions(every, self.state.running)
+        self.state.subscript_letters -= labels_alone(every, self.state.functions)
+        self.state.descriptions = described(self.document.blocks, pieces, self.state.source)
         for position, block in enumerate(self.document.blocks):
             match block:
                 case Heading(level, parts, _):
@@ -234,7 +240,11 @@ class _Page:
             if first == r"\in":
                 self._membership(statement, reader, paragraph)
                 return
-            if self._is_bound(statement):
+            if is_signature(statement):
+                declare(self.state, statement, reader, f"{self.sentence} {paragraph}")
+                self._note(Kind.DECLARATION, statement, 0)
+                return
+            if is_bound(self.state, statement):
                 self.supposing = self.sentence_declares and bool(HYPOTHESIS.search(self.sentence))
                 self._bounds(statement, reader)
                 return
@@ -287,31 +297,6 @@ class _Page:
             if self.listing:
                 self._declare_role(name, statement.span)
         self._note(Kind.DECLARATION, statement, 0)
-
-    def _is_bound(self, statement: Statement) -> bool:
-        """`ε > 0`, `0 < p < 1`: signs between one symbol that nothing defines and numbers."""
-        if not all(relation.sign in BOUNDS for relation in statement.relations):
-            return False
-        symbols = [side for side in statement.sides if not is_constant(side)]
-        if len(symbols) != 1 or len(statement.sides) == len(symbols):
-            return False
-        (symbol,) = symbols
-        items = symbol.items if isinstance(symbol, syntax.Sequence) else (symbol,)
-        for item in items:
-            name = declared_name(item)
-            if name is None:
-                return False
-            bare = name
-            if isinstance(item, syntax.Scripted):
-                bare = array_name(item)
-                powered = isinstance(item.superscript, syntax.Numeral) and label(item.base)
-                if powered and self.state.scope.lookup(powered) is not None:
-                    return False  # x² > 0 is a claim, σ² > 0 declares unless σ is known
-            for candidate in (name, bare or name):
-                tensor = self.state.scope.tensor(candidate)
-                if tensor is not None and tensor in self.state.context.definitions:
-                    return False
-        return True
 
     def _bounds(self, statement: Statement, reader: DeclarationReader) -> None:
         triples = zip(statement.sides, statement.relations, statement.sides[1:], strict=False)

@@ -48,6 +48,32 @@ _SIGNS = {
 BOUNDS = frozenset({"<", ">", r"\le", r"\ge", r"\ne"})
 
 
+def is_bound(page: PageState, statement: Statement) -> bool:
+    """`ε > 0`, `0 < p < 1`: signs between one symbol that nothing defines and numbers."""
+    if not all(relation.sign in BOUNDS for relation in statement.relations):
+        return False
+    symbols = [side for side in statement.sides if not is_constant(side)]
+    if len(symbols) != 1 or len(statement.sides) == len(symbols):
+        return False
+    (symbol,) = symbols
+    items = symbol.items if isinstance(symbol, syntax.Sequence) else (symbol,)
+    for item in items:
+        name = declared_name(item)
+        if name is None:
+            return False
+        bare = name
+        if isinstance(item, syntax.Scripted):
+            bare = array_name(item)
+            powered = isinstance(item.superscript, syntax.Numeral) and label(item.base)
+            if powered and page.scope.lookup(powered) is not None:
+                return False  # x² > 0 is a claim, σ² > 0 declares unless σ is known
+        for candidate in (name, bare or name):
+            tensor = page.scope.tensor(candidate)
+            if tensor is not None and tensor in page.context.definitions:
+                return False
+    return True
+
+
 def knowledge(page: PageState) -> Knowledge:
     """What a page knows about its statements, as the words around them need it."""
     return Knowledge(

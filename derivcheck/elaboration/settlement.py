@@ -10,6 +10,7 @@ from derivcheck.derivation import Item, Link, Reading
 from derivcheck.diagnostic import Diagnostic, Severity
 from derivcheck.elaboration.charity import charitable
 from derivcheck.elaboration.instances import Instance
+from derivcheck.elaboration.named_functions import named, unexplained
 from derivcheck.elaboration.open_losses import (
     NAMELESS,
     link_context,
@@ -129,14 +130,18 @@ class Settling:
         if later is not None:
             readings = (*readings, later)
         if readings:
-            readings = (*readings, *charitable(readings[0], self.losses))
+            known = [r for each in readings for r in named(each, self.state.descriptions)]
+            readings = (*readings, *known, *charitable(readings[0], self.losses))
         overtaken = self.overtaken(readings[0]) if readings else ()
+        special = self.state.descriptions.special
+        qualified = any(not special.isdisjoint(unexplained(r)) for r in readings[:1])
         unknown = (*map(sizes.tensor, item.link.unknown), *overtaken)
         occasion = self.reading(item.link.occasion) if item.link.occasion else None
         link = replace(
             item.link,
             readings=readings,
             unknown=unknown,
+            conditional=item.link.conditional or qualified,
             occasion=occasion,
             borrowed=borrowed and sizes.index(borrowed),
         )

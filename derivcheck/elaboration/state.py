@@ -11,7 +11,8 @@ from derivcheck.derivation import UsedPage
 from derivcheck.elaboration.called_arrays import called_arrays
 from derivcheck.elaboration.counting import Counting, named_places
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
-from derivcheck.elaboration.fault import Fault
+from derivcheck.elaboration.described import Descriptions
+from derivcheck.elaboration.fault import Fault, unread
 from derivcheck.elaboration.gradient_names import bound_names, conventions, differentiated
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
@@ -120,6 +121,10 @@ class PageState:
     """The names that prose calls matrices or vectors, and of whose axes nothing is said."""
     qualified: set[str] = field(default_factory=set[str])
     """The names of which prose says more than the page writes out."""
+    descriptions: Descriptions = field(default_factory=Descriptions)
+    """The same of functions."""
+    introduced: dict[str, Span] = field(default_factory=dict[str, Span])
+    """Where the page says of other functions what they are, or that they are none of numbers."""
     mentioned: set[str] = field(default_factory=set[str])
     """The symbols that stand alone in prose, and are no letters that run."""
     running: set[str] = field(default_factory=set[str])
@@ -317,12 +322,7 @@ class PageState:
         """What a name means; a name whose definition was not understood is a fault to use."""
         known = self.scope.lookup(name)
         if known and isinstance(known.meaning, UnreadMeaning):
-            raise Fault(
-                "depends-on-unread",
-                f"this depends on {name}, whose definition was not understood",
-                span,
-                known.meaning.reason,
-            )
+            raise unread(name, span, known.meaning.reason)
         return known
 
     def meaning(self, name: str, span: Span) -> Meaning | None:
@@ -424,6 +424,21 @@ class PageState:
             if known.defined or own is None or own in self.aliases or own.rank != tensor.rank:
                 return None
         return loss, tensor
+
+    def labelled_function(self, head: syntax.Node) -> str | None:
+        """The name `f_c` where the page says what f_c(x) is, and f is no array."""
+        match head if self.functions else None:
+            case syntax.Scripted(syntax.Symbol(base), subscript, superscript) if (
+                subscript is not None or superscript is not None
+            ):
+                name = declared_name(replace(head, primes=0))
+            case _:
+                return None
+        if name is None or name not in self.functions:
+            return None
+        of, known = self.scope.tensor(base), self.scope.lookup(name)
+        said = known is None or isinstance(known.meaning, FunctionMeaning | UnreadMeaning)
+        return name if said and (of is None or not of.rank) else None
 
     def function(self, name: str, span: Span) -> FunctionMeaning | AbstractMeaning | None:
         meaning = self.meaning(name, span)

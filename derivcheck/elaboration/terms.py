@@ -257,7 +257,7 @@ class Translator:
         argument, _ = _argument(factors[position + 1])
         if argument is None or argument.open not in ("(", "["):
             return False
-        symbol, _, primes = _function_name(factors[position])
+        symbol, _, primes = self._function_name(factors[position])
         if symbol is None:
             return False
         known = self.page.scope.lookup(symbol.name)
@@ -267,7 +267,7 @@ class Translator:
             return isinstance(known.meaning, FunctionMeaning | AbstractMeaning)
         if self.page.scope.lookup(f"{symbol.name}^2") is not None:
             return False
-        if symbol.name == r"\sigma" or primes:
+        if symbol.name == r"\sigma" or primes or symbol.name in self.page.functions:
             return True
         if argument.open == "(" and symbol.name in self.page.applied - NUMBERS:
             return not self.letters.is_letter(symbol.name)
@@ -279,9 +279,24 @@ class Translator:
             and symbol.name in "fghuv"
         ) or symbol.name in (r"\phi", r"\psi", r"\varphi")
 
+    def _function_name(self, node: Node) -> tuple[syntax.Symbol | None, Node | None, int]:
+        """Symbol, exponent and primes of what may be a function's name."""
+        match node:
+            case syntax.Symbol():
+                return node, None, 0
+            case syntax.Scripted(syntax.Symbol() as base, None, superscript, primes) if (
+                superscript is None or isinstance(superscript, syntax.Numeral)
+            ):
+                return base, superscript, primes
+            case syntax.Scripted(primes=primes, span=span):
+                name = self.page.labelled_function(node)
+                return (None if name is None else syntax.Symbol(name, span)), None, primes
+            case _:
+                return None, None, 0
+
     def application(self, head: Node, bracket: Node) -> Expression:
         """`f(x)`; an exponent may stand on the name or after the bracket."""
-        symbol, exponent, primes = _function_name(head)
+        symbol, exponent, primes = self._function_name(head)
         argument, raised = _argument(bracket)
         assert symbol is not None
         assert argument is not None
@@ -297,13 +312,7 @@ class Translator:
                 "a function of several arguments", argument.span, "write its formula out"
             )
         inner = self.value(argument.body)
-        function = self.page.function(symbol.name, head.span)
-        if function is None and (stated := self.page.functions.get(symbol.name)):
-            before = self.page.scope.snapshot()
-            function = functions.function_of(  # a later line says it
-                self.page.scope, symbol.name, *stated, self.value
-            )
-            self.page.scope.restore(before)
+        function = functions.known_function(self, symbol.name, head.span)
         if isinstance(function, FunctionMeaning):
             value = self._primed(
                 replace_entries(function.body, function.variable, inner), inner, primes, head
@@ -436,19 +445,6 @@ def _raises_argument(translator: Translator, base: Node) -> bool:
     if base.name.lower() not in ("log", "ln") or len(base.arguments) != 1:
         return False
     return translator.choices.pick("", "the power belongs to the argument of the logarithm") == 1
-
-
-def _function_name(node: Node) -> tuple[syntax.Symbol | None, Node | None, int]:
-    """Symbol, exponent and primes of what may be a function's name."""
-    match node:
-        case syntax.Symbol():
-            return node, None, 0
-        case syntax.Scripted(syntax.Symbol() as base, None, superscript, primes):
-            if superscript is None or isinstance(superscript, syntax.Numeral):
-                return base, superscript, primes
-            return None, None, 0
-        case _:
-            return None, None, 0
 
 
 def _argument(node: Node) -> tuple[syntax.Group | None, Node | None]:

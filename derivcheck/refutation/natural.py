@@ -22,7 +22,8 @@ FRACTION = Domain(lower=Fraction(0), upper=Fraction(1), strict_lower=True, stric
 
 NONNEGATIVE = Domain(lower=Fraction(0))
 
-ACTIVATIONS = ("sigmoid", "tanh")
+ACTIVATIONS = ("sigmoid", "tanh", "softplus")
+"""Not the rectifier: f f' = f and f'² = f' hold of it, which are lost and doubled factors."""
 
 _ENOUGH = 6
 """Comparisons that must have been made before a link is said to hold on a natural domain."""
