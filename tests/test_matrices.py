@@ -25,26 +25,43 @@ SHAPES = {
     "C": ("N", "N"),
     "G": ("D", "D"),
 }
+FAMILIES = {"p": ("D",), "q": ("K",), "s": ()}
+"""Of each there are N, which stand as `p_n`: vectors and numbers."""
 _RANDOM = np.random.default_rng(7)
 VALUES = {
-    name: _RANDOM.normal(size=[SIZES[size] for size in shape]) for name, shape in SHAPES.items()
+    name: _RANDOM.normal(size=[SIZES[size] for size in shape])
+    for name, shape in {**SHAPES, **{f: ("N", *axes) for f, axes in FAMILIES.items()}}.items()
 }
 TIMES = r" \times "
 PAGE = "# P\n\n" + "\n".join(
     rf"- ${name} \in \mathbb{{R}}^{{{TIMES.join(shape)}}}$" for name, shape in SHAPES.items()
 )
+OF_FAMILIES = "\n- " + ", ".join(
+    rf"${name}_n \in \mathbb{{R}}^{{{shape[0]}}}$" if shape else rf"${name}_n \in \mathbb{{R}}$"
+    for name, shape in FAMILIES.items()
+)
+PAGE += OF_FAMILIES + r" for $n = 1, \dots, N$"
 
 
 @dataclass(frozen=True)
 class Written:
-    """An expression, its value as a matrix, and the sizes of rows and columns; None for one."""
+    """An expression, its value as a matrix, and the sizes of rows and columns; None for one.
+
+    An axis before these two has the values for each n, if one of a family is in it.
+    """
 
     latex: str
     value: np.ndarray
     sizes: tuple[str | None, str | None]
 
+    @property
+    def runs(self) -> bool:
+        return self.value.ndim == 3
+
 
 def leaf(name: str) -> Written:
+    if name in FAMILIES:
+        return Written(f"{name}_n", VALUES[name][..., None], (FAMILIES[name][0], None))
     match SHAPES[name]:
         case (rows, columns):
             return Written(name, VALUES[name], (rows, columns))
@@ -55,15 +72,20 @@ def leaf(name: str) -> Written:
 
 
 def transposed(a: Written) -> Written:
-    return Written(rf"\left( {a.latex} \right)^\top", a.value.T, a.sizes[::-1])
+    return Written(rf"\left( {a.latex} \right)^\top", a.value.swapaxes(-1, -2), a.sizes[::-1])
+
+
+def scaled(a: Written) -> Written:
+    return Written(rf"s_n {_bracketed(a)}", VALUES["s"][:, None, None] * a.value, a.sizes)
 
 
 @st.composite
-def written(draw: st.DrawFn, depth: int = 3) -> Written:
+def written(draw: st.DrawFn, *, families: bool = False, depth: int = 3) -> Written:
     """Grown by transposes, sums with itself scaled, elementwise squares and products that fit."""
-    a = leaf(draw(st.sampled_from(sorted(SHAPES))))
+    names = sorted(SHAPES) + sorted(n for n, shape in FAMILIES.items() if shape and families)
+    a = leaf(draw(st.sampled_from(names)))
     for _ in range(draw(st.integers(1, depth))):
-        match draw(st.sampled_from(["transpose", "twice", "square", "product"])):
+        match draw(st.sampled_from(["transpose", "twice", "square", "product", "product"])):
             case "transpose":
                 a = transposed(a)
             case "twice":
@@ -72,14 +94,14 @@ def written(draw: st.DrawFn, depth: int = 3) -> Written:
                 latex = rf"\left( {_bracketed(a)} \odot {_bracketed(a)} \right)"
                 a = Written(latex, a.value * a.value, a.sizes)
             case _:
-                leaves = [leaf(name) for name in SHAPES]
+                leaves = [leaf(name) for name in names]
                 partners = [
                     b for c in leaves for b in (c, transposed(c)) if b.sizes[0] == a.sizes[1]
                 ]
                 b = draw(st.sampled_from(partners))
                 latex = rf"{_bracketed(a)} {_bracketed(b)}"
                 a = Written(latex, a.value @ b.value, (a.sizes[0], b.sizes[1]))
-    return a
+    return scaled(a) if families and draw(st.booleans()) else a
 
 
 def _bracketed(a: Written) -> str:
@@ -92,12 +114,25 @@ def read(equation: str) -> Derivation:
 
 @given(written())
 def test_a_page_reads_what_numpy_computes(a: Written) -> None:
-    derivation = read(f"R = {a.latex}")
+    check(f"R = {a.latex}", a)
+
+
+@given(written(families=True))
+def test_vectors_of_families_are_read_at_each_place_and_summed(a: Written) -> None:
+    if a.runs:
+        check(f"R_n = {a.latex}", a)
+        a = Written(rf"\sum_{{n=1}}^N {_bracketed(a)}", a.value.sum(axis=0), a.sizes)
+    check(f"R = {a.latex}", a)
+
+
+def check(equation: str, a: Written) -> None:
+    derivation = read(equation)
     tensor = next(t for t in derivation.context.definitions if t.name == "R")
     force = BruteForce({Parameter(name): size for name, size in SIZES.items()})
     force.arrays.update({each: VALUES[each.name] for each in derivation.inputs})
     found = force.tensor(derivation, tensor)
-    assert found.shape == tuple(n for n, size in zip(a.value.shape, a.sizes, strict=True) if size)
+    axes = (*(["N"] if a.runs else []), *a.sizes)
+    assert found.shape == tuple(n for n, size in zip(a.value.shape, axes, strict=True) if size)
     np.testing.assert_allclose(found, a.value.reshape(found.shape), rtol=1e-10, atol=1e-10)
 
 

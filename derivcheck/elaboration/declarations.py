@@ -11,7 +11,12 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import IntegerReader, Letters
-from derivcheck.elaboration.names import array_name, declared_name, label, subscript_items
+from derivcheck.elaboration.names import (
+    array_name,
+    declared_name,
+    label,
+    subscript_items,
+)
 from derivcheck.elaboration.scope import ParameterMeaning, TensorMeaning, UnreadMeaning
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
@@ -69,7 +74,12 @@ class DeclarationReader:
             if name is None:
                 raise unsupported("what is declared here", item.span, "declare a symbol")
             whole = None if shape.extents else self._whole(item)
-            if whole is not None:
+            family = self._family(item, shape) if shape.extents else None
+            if family is not None:
+                name, every = family
+                self._declare(name, every, sentence, item.span)
+                self.page.families[name] = len(every.extents)
+            elif whole is not None:
                 name = whole.name
                 self._restrict(name, whole, shape.domain, item.span)
             else:
@@ -91,18 +101,28 @@ class DeclarationReader:
             text = f"{name} has another shape than this"
             raise Fault("extent-mismatch", text, members.span, "write the shape that it has")
 
+    def _family(self, item: Node, shape: SetShape) -> tuple[str, SetShape] | None:
+        r"""The array of which `x_n \in \mathbb{R}^D` speaks, and its own set; n is a letter that
+        runs."""
+        if (letters := self._running(item)) is None:
+            return None
+        name = array_name(item) or ""
+        leading = tuple(self.page.sizes.placeholder(letter, axis=True) for letter in letters)
+        return name, replace(shape, extents=(*leading, *shape.extents))
+
+    def _running(self, item: Node) -> list[str] | None:
+        """The letters under an array, if all of them run; None if not."""
+        if not isinstance(item, syntax.Scripted) or self.page.is_name(item):
+            return None
+        letters = subscript_items(item.subscript, None)
+        names = [letter.name for letter in letters if isinstance(letter, syntax.Symbol)]
+        runs = {*self.page.running, *self.page.written}.issuperset(names)
+        return names if names and len(names) == len(letters) and runs else None
+
     def _whole(self, item: Node) -> Tensor | None:
         """The array, made if new, of which `m_i ∈ {0, 1}` speaks: i is a letter that runs."""
-        match item:
-            case syntax.Scripted(_, subscript) if subscript is not None:
-                letters = subscript_items(subscript, None)
-            case _:
-                return None
-        full, name = declared_name(item), array_name(item)
-        if full is None or name is None or self.page.scope.lookup(full) is not None:
-            return None
-        names = [letter.name for letter in letters if isinstance(letter, syntax.Symbol)]
-        if len(names) != len(letters) or not self.page.running.issuperset(names):
+        names, name = self._running(item), array_name(item)
+        if names is None or name is None:
             return None
         known = self.page.scope.lookup(name)
         if known is None:
@@ -153,6 +173,7 @@ class DeclarationReader:
                     "declare a symbol before its first use",
                 )
             raise _redeclared(name, span)
+        self.page.families.pop(name, None)
         tensor = self.page.new_tensor(name, shape.extents, span, domain=shape.domain, declared=True)
         self.page.inputs[tensor] = None
 
@@ -367,18 +388,6 @@ def leads_to_hypothesis(sentence: str, *, declares: bool, given: bool) -> bool:
     “where $q = …$ and …” for a formula in what is given alone."""
     direct = declares and HYPOTHESIS.search(sentence) is not None
     return direct or (given and _FURTHER.search(sentence) is not None)
-
-
-def is_constant(node: Node) -> bool:
-    match node:
-        case syntax.Numeral():
-            return True
-        case syntax.Addition(((_, term),)):
-            return is_constant(term)
-        case syntax.Fraction(numerator, denominator):
-            return is_constant(numerator) and is_constant(denominator)
-        case _:
-            return False
 
 
 def _interval(low: Node, high: Node, strict_low: bool, strict_high: bool) -> Domain:

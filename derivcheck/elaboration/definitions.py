@@ -249,15 +249,15 @@ class DefinitionReader:
         tensor: Tensor | None = None
         if here and known is not None and isinstance(known.meaning, TensorMeaning):
             tensor = known.meaning.tensor
-            if items and tensor.rank != len(items):
+            parted = not self.translator.indexed and len(items) < tensor.rank
+            if items and tensor.rank != len(items) and not parted:
                 raise Fault(
                     "rank-mismatch",
                     f"{name} was declared with {tensor.rank} axes, here it has {len(items)}",
                     span,
                     "use one subscript for each axis",
                 )
-            if items:
-                self._fit(subscripts, tensor, span)
+            self._fit(subscripts, tensor, span)
         elif here and known is not None and isinstance(known.meaning, AbstractMeaning):
             raise Fault("rank-mismatch", f"{name} is used as a function before", span, "rename one")
         function = used_function(self.page, right)
@@ -270,15 +270,14 @@ class DefinitionReader:
             reader = UseReader(self.page, self.same)
             self._defined(name, reader.define(tensor, letters, function), known, span)
             return True
-        if not items and (tensor is None or tensor.rank):
-            self.translator.implicit = (
-                self.letters.implicit(tensor.extents) if tensor is not None else None
-            )
+        left_out = tensor.extents[len(items) :] if tensor is not None else ()
+        if not items or not self.translator.indexed:
+            self.translator.implicit = self.letters.implicit(left_out) if left_out else None
         if items and _recurs(name, right):
             raise no_base_case(name, span)
         body = self.translator.side(right)
-        if not items and (tensor is None or tensor.rank) and self.translator.implicit is not None:
-            subscripts = tuple(map(Affine.of, self.translator.implicit))
+        if (tensor is None or left_out) and self.translator.implicit is not None:
+            subscripts = (*subscripts, *map(Affine.of, self.translator.implicit))
         if not items and tensor is not None and self._is_number(tensor, body):
             raise Fault(
                 "unclear-shape",
@@ -351,7 +350,7 @@ class DefinitionReader:
         return self.translator.integers.subscript(item, name, place)
 
     def _fit(self, subscripts: tuple[Affine, ...], tensor: Tensor, span: Span) -> None:
-        for subscript, extent in zip(subscripts, tensor.extents, strict=True):
+        for subscript, extent in zip(subscripts, tensor.extents, strict=False):
             index = subscript.index
             if index is not None and not self.page.sizes.unify(index.extent, extent):
                 raise index_maps.other_extent(f"the index {index.name} runs", tensor.name, span)

@@ -362,10 +362,14 @@ class IntegerReader:
         finally:
             self._base = outer
 
-    def on_axes(self, items: Sequence[Node], tensor: Tensor) -> tuple[Affine, ...]:
-        """The subscripts of an entry; a bare letter takes its extent from the axis it sits on."""
+    def on_axes(
+        self, items: Sequence[Node], tensor: Tensor, places: Sequence[int] | None = None
+    ) -> tuple[Affine, ...]:
+        """The subscripts of an entry, or those at some places of it; a bare letter takes its extent
+        from the axis it sits on."""
         found: list[Affine] = []
-        for place, (item, extent) in enumerate(zip(items, tensor.extents, strict=True)):
+        for place, item in zip(places or range(tensor.rank), items, strict=True):
+            extent = tensor.extents[place]
             subscript = self.subscript(item, tensor.name, place)
             index = subscript.index
             letter = index.name if index is not None else label(item)

@@ -14,6 +14,7 @@ from derivcheck.elaboration.evaluation import places
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.gradient_names import unbound
 from derivcheck.elaboration.integers import Letters
+from derivcheck.elaboration.matrices import agree
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.open_losses import link_context
 from derivcheck.elaboration.scope import FunctionMeaning, TensorMeaning
@@ -51,6 +52,7 @@ class LinkReader:
         self.letters = letters
         indexed = any(has_subscripts(side, page) for side in sides)
         self.translator = Translator(page, letters, indexed=indexed)
+        self.translator.indexed = indexed and not agree(self.translator, sides)
 
     def hypothesis(self, left: Node, sign: str, right: Node) -> Hypothesis:
         """`left = right`, or an inequality as “its Iverson bracket is 1”; raises `Fault`."""

@@ -14,7 +14,19 @@ from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.names import declared_name, is_transpose, label, peeled, whole
+from derivcheck.elaboration.names import (
+    applied_derivative,
+    array_name,
+    declared_name,
+    is_constant,
+    is_transpose,
+    label,
+    nodes,
+    parts,
+    peeled,
+    split_subscripts,
+    whole,
+)
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     Affine,
@@ -55,9 +67,10 @@ NUMBER, COLUMN, MATRIX = Shape(), Shape(row=True), Shape(True, True)
 
 @dataclass(frozen=True)
 class _Unit:
-    """One factor: nodes that belong together (a function and its argument), and their shape."""
+    """One factor, a function with its argument or a derivative with its operand among them, and its
+    shape."""
 
-    factors: tuple[Node, ...]
+    node: Node
     shape: Shape
     operator: str
 
@@ -96,6 +109,8 @@ def shape(reader: SideReader, node: Node) -> Shape | None:
             return shape(reader, variables[0][0]) if of_number else None
         case syntax.Call(_, (argument,), None):
             return shape(reader, argument)
+        case syntax.BigOperator("sum", _, _, _, _, body):
+            return shape(reader, body)
         case syntax.Addition(terms):
             found = {shape(reader, term) for _, term in terms} - {NUMBER}
             return NUMBER if not found else found.pop() if len(found) == 1 else None
@@ -139,11 +154,14 @@ def untransposed(reader: SideReader, node: syntax.Scripted) -> Node | None:
         return replace(node, superscript=None) if node.primes else node.base
     base = replace(node, superscript=None)
     name = declared_name(base)
-    return base if name is not None and reader.page.scope.tensor(name) is not None else None
+    known = name is not None and reader.page.scope.tensor(name) is not None
+    return base if known or reader.page.axes_left(base) else None
 
 
 def _of_name(reader: SideReader, node: syntax.Symbol | syntax.Scripted) -> Shape | None:
     scope, name = reader.page.scope, declared_name(node)
+    if left := reader.page.axes_left(node):
+        return _of_rank(left)
     if name is not None and (tensor := scope.tensor(name)) is not None:
         return _of_rank(tensor.rank)
     if name is not None and (gradient := reader.page.gradient(name)):
@@ -176,6 +194,70 @@ def _of_rank(rank: int) -> Shape | None:
     return {0: NUMBER, 1: COLUMN, 2: MATRIX}.get(rank)
 
 
+def agree(reader: SideReader, sides: Sequence[Node]) -> bool:
+    """Whether the sides are arrays of one shape, entries with subscripts among them or not: then
+    an equation holds at each place of what has none. A new name on the left may be any, and so may
+    a number such as 0."""
+    left, *others = sides
+    if is_new_array(reader, left) and _has_letters_of(left, others):
+        sides = others
+    shapes = {shape(reader, side) for side in sides if not is_constant(side)}
+    if len(shapes) != 1 or not ((of := shapes.pop()) and of.axes):
+        return False
+    if not any(_stands_whole(reader, side) for side in sides):
+        return False
+    return not any(_mixes(reader, part) for side in sides for part in nodes(side))
+
+
+def _stands_whole(reader: SideReader, node: Node) -> bool:
+    """Whether a whole array or a vector of a family stands here, so that no subscript was
+    forgotten."""
+    name = array_name(node)
+    if reader.page.axes_left(node):
+        return name in reader.page.families
+    if name is not None:
+        return (of := shape(reader, node)) is not None and of.axes > 0
+    inside = (node.body,) if isinstance(node, syntax.BigOperator) else parts(node)
+    return any(_stands_whole(reader, part) for part in inside)
+
+
+def is_new_array(reader: SideReader, left: Node) -> bool:
+    """Whether a left side is a name of which the page has said nothing, with subscripts or not."""
+    symbol = left.base if isinstance(left, syntax.Scripted) else left
+    name = array_name(left)
+    new = name is not None and reader.page.scope.lookup(name) is None
+    return new and isinstance(symbol, syntax.Symbol) and reader.page.gradient(name or "") is None
+
+
+def _has_letters_of(left: Node, others: Sequence[Node]) -> bool:
+    """Whether each letter under a left side stands under something on the right: in `y_i = W x`
+    it does not, which may be for one i at a time."""
+    if not isinstance(left, syntax.Scripted):
+        return True
+    under = {
+        letter.name
+        for side in others
+        for part in nodes(side)
+        if isinstance(part, syntax.Scripted) and part.subscript is not None
+        for letter in nodes(part.subscript)
+        if isinstance(letter, syntax.Symbol)
+    }
+    items = split_subscripts(left.subscript)
+    return all(isinstance(item, syntax.Symbol) and item.name in under for item in items)
+
+
+def _mixes(reader: SideReader, node: Node) -> bool:
+    """Whether an entry is added to an array here: a subscript may have been forgotten."""
+    if not isinstance(node, syntax.Addition):
+        return False
+    shapes = [(shape(reader, term), term) for _, term in node.terms]
+    entries = (
+        of == NUMBER and any(isinstance(p, syntax.Scripted) and p.subscript for p in nodes(term))
+        for of, term in shapes
+    )
+    return any(of != NUMBER for of, _ in shapes) and any(entries)
+
+
 def _units(
     reader: SideReader, factors: Sequence[Node], operators: Sequence[str]
 ) -> tuple[_Unit, ...] | None:
@@ -183,14 +265,19 @@ def _units(
     position = 0
     while position < len(factors):
         operator = operators[position - 1] if position else ""
-        node = factors[position]
-        used = 2 if reader.applies(factors, operators, position) else 1
-        if isinstance(node, syntax.DerivativeOf) and node.operand is None:
-            return None
-        of = shape(reader, factors[position + used - 1])
+        node, used = factors[position], 1
+        if (taken := applied_derivative(factors, operators, position)) is not None:
+            node, used = taken
+            of = shape(reader, node)
+        elif reader.applies(factors, operators, position):
+            argument = factors[position + 1]
+            used, of = 2, shape(reader, argument)
+            node = syntax.Multiplication((node, argument), ("",), node.span | argument.span)
+        else:
+            of = shape(reader, node)
         if of is None or (operator == "/" and of != NUMBER) or operator == r"\otimes":
             return None
-        found.append(_Unit(tuple(factors[position : position + used]), of, operator))
+        found.append(_Unit(node, of, operator))
         position += used
     return tuple(found)
 
@@ -215,7 +302,7 @@ def _arrays(chain: Sequence[_Unit]) -> list[_Unit]:
     """The factors that are arrays; a column in front of a matrix is a row."""
     found = [unit for unit in chain if unit.shape != NUMBER]
     if len(found) > 1 and found[0].shape == COLUMN and found[1].shape == MATRIX:
-        found[0] = _Unit(found[0].factors, COLUMN.transposed, found[0].operator)
+        found[0] = _Unit(found[0].node, COLUMN.transposed, found[0].operator)
     return found
 
 
@@ -266,7 +353,7 @@ def _chain(reader: SideReader, chain: Sequence[_Unit], indices: tuple[Index, ...
     values: list[Expression] = []
     for unit in chain:
         if unit.shape == NUMBER:
-            value = reader.product(unit.factors, ("",) * (len(unit.factors) - 1))
+            value = reader.value(unit.node)
             values.append(power(value, -1) if unit.operator == "/" else value)
     rows = indices[:1] if arrays and arrays[0].shape.row else ()
     columns = indices[-1:] if arrays and arrays[-1].shape.column else ()
@@ -280,17 +367,9 @@ def _chain(reader: SideReader, chain: Sequence[_Unit], indices: tuple[Index, ...
             bound.extend(right)
         else:
             right = ()
-        values.append(_at(reader, unit, (*rows, *right)))
+        values.append(reader.entries_at(unit.node, (*rows, *right)))
         rows = right
     return total(tuple(bound), multiply(*values))
-
-
-def _at(reader: SideReader, unit: _Unit, indices: tuple[Index, ...]) -> Expression:
-    match unit.factors:
-        case (node,):
-            return reader.entries_at(node, indices)
-        case factors:
-            return reader.entries_at(syntax.Multiplication(factors, ("",), whole(factors)), indices)
 
 
 def trace(reader: SideReader, argument: Node) -> Expression:

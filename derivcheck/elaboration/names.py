@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from derivcheck import syntax
 from derivcheck.source import Source, Span
 from derivcheck.syntax import Node, Statement
+
+_DECORATED = re.compile(r"\\[a-z]+\{(.*)\}$")
 
 CONSTANTS = frozenset({"e", r"\pi"})
 """Numbers, unless the page gives the name to something of its own, as in `e_i = y_i - t_i`."""
@@ -180,6 +183,49 @@ def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
             return tuple(syntax.Symbol(letter, span) for letter in name)
         case _:
             return (node,)
+
+
+def is_constant(node: Node) -> bool:
+    """Whether it is a number written out."""
+    match node:
+        case syntax.Numeral():
+            return True
+        case syntax.Addition(((_, term),)):
+            return is_constant(term)
+        case syntax.Fraction(numerator, denominator):
+            return is_constant(numerator) and is_constant(denominator)
+        case _:
+            return False
+
+
+def split_subscripts(node: Node | None) -> tuple[Node, ...]:
+    """The subscripts that a subscript node holds where no rank tells: `2i` is one, `ij` are two."""
+    items = subscript_items(node, None)
+    return (node,) if node and any(isinstance(item, syntax.Numeral) for item in items) else items
+
+
+def applied_derivative(
+    factors: Sequence[Node], operators: Sequence[str], position: int
+) -> tuple[syntax.DerivativeOf, int] | None:
+    r"""The derivative here with what follows it as its operand, `\nabla_w` of L, and how many
+    factors that takes; None for anything but a derivative without operand, or with none after it.
+    """
+    node = factors[position]
+    rest = factors[position + 1 :]
+    if not isinstance(node, syntax.DerivativeOf) or node.operand is not None or not rest:
+        return None
+    if len(rest) == 1 or isinstance(rest[0], syntax.Group):
+        return replace(node, operand=rest[0]), 2
+    span = rest[0].span | rest[-1].span
+    operand = syntax.Multiplication(tuple(rest), tuple(operators[position + 1 :]), span)
+    return replace(node, operand=operand), 1 + len(rest)
+
+
+def is_capital(name: str) -> bool:
+    r"""Whether a name is a capital under its decorations: `W`, `\hat{X}`, `\Phi`."""
+    while match := _DECORATED.match(name):
+        name = match[1]
+    return (len(name) == 1 and name.isupper()) or name[1:2].isupper()
 
 
 def looks_like_gradient(name: str) -> bool:

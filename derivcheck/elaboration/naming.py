@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from derivcheck import syntax
 from derivcheck.elaboration import derivatives
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.matrices import is_identity
+from derivcheck.elaboration.matrices import implicit, is_identity
 from derivcheck.elaboration.names import (
     is_transpose,
     label,
+    nodes,
+    split_subscripts,
     subscript_items,
     subscripted,
     superscripted,
@@ -64,6 +67,7 @@ def named(
             if (meaning := reader.page.meaning(full, span)) is not None:
                 return meant(reader, meaning, full, None, span)
         if (meaning := reader.page.meaning(labelled, span)) is not None:
+            _check_label(reader, superscript)
             return meant(reader, meaning, labelled, subscript, span)
         if is_transpose(superscript) and subscript is not None:
             items = subscript_items(subscript, 2)
@@ -180,6 +184,10 @@ def tensor_entry(
         return whole_array(reader, tensor, letters, span)
     items = subscript_items(subscript, tensor.rank)
     if len(items) != tensor.rank:
+        first = split_subscripts(subscript)
+        whole = not reader.indexed or reader.implicit is not None
+        if len(first) < tensor.rank and (whole or tensor.name in reader.page.families):
+            return part_of(reader, tensor, first, span)
         sure = reader.page.certain(tensor)
         raise Fault(
             "rank-mismatch" if sure else "unclear-shape",
@@ -188,6 +196,26 @@ def tensor_entry(
             "use one subscript for each axis" if sure else f"declare {tensor.name} with its axes",
         )
     return Entry(tensor, reader.integers.on_axes(items, tensor))
+
+
+def part_of(reader: SideReader, tensor: Tensor, items: Sequence[Node], span: Span) -> Entry:
+    """An array with some of its subscripts: those left out are the equation's.
+
+    A lone subscript of a matrix that the page declares is that of its row, or of its column.
+    """
+    places = range(len(items))
+    if tensor.rank == 2 and tensor.name not in reader.page.families:
+        which = f"{tensor.name}_{label(items[0])} is a column of {tensor.name}"
+        if reader.choices.pick_once(f"rows of {tensor.name}", "", which):
+            places = range(1, 2)
+    others = [place for place in range(tensor.rank) if place not in places]
+    indices = implicit(reader, len(others), span)
+    for index, place in zip(indices, others, strict=True):
+        if not reader.page.sizes.unify(index.extent, tensor.extents[place]):
+            raise _other_shape(tensor, span)
+    at: dict[int, Affine] = dict(zip(others, map(Affine.of, indices), strict=True))
+    at.update(zip(places, reader.integers.on_axes(items, tensor, places), strict=True))
+    return Entry(tensor, tuple(at[place] for place in range(tensor.rank)))
 
 
 def whole_array(
@@ -221,13 +249,17 @@ def whole_array(
         )
     for index, extent in zip(reader.implicit, tensor.extents, strict=True):
         if not reader.page.sizes.unify(index.extent, extent):
-            raise Fault(
-                "extent-mismatch",
-                f"{tensor.name} has another shape than the arrays it is combined with",
-                span,
-                "write the subscripts",
-            )
+            raise _other_shape(tensor, span)
     return Entry(tensor, tuple(map(Affine.of, reader.implicit)))
+
+
+def _other_shape(tensor: Tensor, span: Span) -> Fault:
+    return Fault(
+        "extent-mismatch",
+        f"{tensor.name} has another shape than the arrays it is combined with",
+        span,
+        "write the subscripts",
+    )
 
 
 def unknown(
@@ -275,6 +307,7 @@ def unknown(
     if subscript is None and name in reader.page.parameter_names:
         return raised(reader, number(reader.page.parameter(name, span)), superscript)
     if superscript is not None and _is_label(superscript) and not is_transpose(superscript):
+        _check_label(reader, superscript)
         name, superscript = superscripted(symbol.name, superscript) + "'" * primes, None
     if subscript is not None and reader.page.labels(name, subscript):
         squared = subscripted(f"{name}^2", subscript)
@@ -284,6 +317,13 @@ def unknown(
             )
         name, subscript = subscripted(name, subscript), None
     items = subscript_items(subscript, None)
+    if subscript is None and name in reader.page.families:
+        raise Fault(
+            "unclear-shape",
+            f"{name} stands with a subscript elsewhere, as one of several arrays",
+            span,
+            "give it the subscript here too, or the one that is meant a name of its own",
+        )
     if subscript is None and (rank := reader.page.ranks.get(name, 0)):
         extents = tuple(
             reader.page.sizes.placeholder(letter, axis=True) for letter in "ijklmnpq"[:rank]
@@ -291,11 +331,14 @@ def unknown(
         tensor = reader.page.new_tensor(name, extents, span)
         return raised(reader, whole_array(reader, tensor, (), span), superscript)
     subscripts = tuple(map(reader.integers.subscript, items))
-    extents = tuple(
-        reader.page.sizes.placeholder(index.name if (index := subscript.index) else "k", axis=True)
-        for subscript in subscripts
-    )
+    letters = [index.name if (index := subscript.index) else "k" for subscript in subscripts]
+    left = reader.page.families.get(name, 0) - len(items) if items else 0
+    if left > 0:
+        letters.extend("ijlmnpq"[:left])
+    extents = tuple(reader.page.sizes.placeholder(letter, axis=True) for letter in letters)
     tensor = reader.page.new_tensor(name, extents, span)
+    if left > 0:
+        return raised(reader, part_of(reader, tensor, items, span), superscript)
     return raised(reader, Entry(tensor, reader.integers.on_axes(items, tensor)), superscript)
 
 
@@ -336,6 +379,17 @@ def _by(
     if subscript is not None:
         of = syntax.Scripted(of, subscript, None, 0, span)
     return derivatives.derivative(reader, r"\partial", loss, ((of, 1),), span)
+
+
+def _check_label(reader: SideReader, superscript: Node) -> None:
+    """Raise for a letter over which a sum runs: a name does not run with it."""
+    for part in nodes(superscript):
+        if isinstance(part, syntax.Symbol) and reader.letters.bound(part.name) is not None:
+            raise unsupported(
+                f"{part.name}, over which a sum runs, in a label",
+                superscript.span,
+                "write it as a subscript",
+            )
 
 
 def _is_label(node: Node) -> bool:

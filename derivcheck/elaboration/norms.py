@@ -33,7 +33,10 @@ def norm(
     name = "2" if order is None else label(order)
     of = shape(reader, node.body)
     if any(
-        isinstance(part, syntax.Scripted) and part.subscript and not _is_labelled(reader, part)
+        isinstance(part, syntax.Scripted)
+        and part.subscript
+        and not _is_labelled(reader, part)
+        and not reader.page.axes_left(part)
         for part in nodes(node.body)
     ):
         raise unsupported("a norm of entries", node.span, _WRITE)

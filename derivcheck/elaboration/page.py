@@ -18,17 +18,15 @@ from derivcheck.elaboration.declarations import (
     OUTPUT,
     DeclarationReader,
     declare_ahead,
-    is_constant,
     leads_to_hypothesis,
 )
 from derivcheck.elaboration.definitions import DefinitionReader
 from derivcheck.elaboration.described import described
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import labels_alone, stated_functions
-from derivcheck.elaboration.gradient_names import differentials
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
-from derivcheck.elaboration.names import declared_name, whole
+from derivcheck.elaboration.names import declared_name, is_constant, whole
 from derivcheck.elaboration.open_losses import cotangents as cotangents_of
 from derivcheck.elaboration.open_losses import inputs as inputs_of
 from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
@@ -46,15 +44,13 @@ from derivcheck.elaboration.restriction import (
 )
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
-from derivcheck.elaboration.signatures import declare, is_signature, with_equations
+from derivcheck.elaboration.signatures import declare, is_signature
+from derivcheck.elaboration.spelling import statements
 from derivcheck.elaboration.state import PageState, Same
-from derivcheck.elaboration.summation_convention import is_said, with_sums
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.elaboration.symmetries import symmetry
-from derivcheck.elaboration.twofold import twofold
 from derivcheck.elaboration.uses import LINK, PageNotUsable, Pages, no_pages
 from derivcheck.expression import Parameter, Tensor
-from derivcheck.latex import collect_macros, parse_math
 from derivcheck.source import Span
 from derivcheck.syntax import Statement
 
@@ -94,22 +90,7 @@ class _Page:
         self.display = False
 
     def read(self) -> Derivation:
-        maths = [
-            part
-            for block in self.document.blocks
-            if isinstance(block, Paragraph)
-            for part in block.parts
-            if isinstance(part, Math)
-        ]
-        macros = collect_macros((self.document.preamble, *(math.latex for math in maths)))
-        pieces = {math: parse_math(math.latex, math.span.start, macros) for math in maths}
-        every = [statement for parsed in pieces.values() for statement in parsed]
-        spelled = differentials(every), twofold(every)
-        if any(spelled):
-            pieces = {m: parse_math(m.latex, m.span.start, macros, *spelled) for m in maths}
-        if is_said(". ".join(b.prose for b in self.document.blocks if isinstance(b, Paragraph))):
-            pieces = {math: tuple(map(with_sums, parsed)) for math, parsed in pieces.items()}
-        pieces = with_equations(pieces)
+        pieces = statements(self.document)
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
         self.state.functions, self.state.introduced = stated_functions(every, self.state.running)

@@ -8,11 +8,11 @@ from functools import partial
 
 from derivcheck import syntax
 from derivcheck.document import Math, Prose
-from derivcheck.elaboration.declarations import is_constant
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import (
     array_name,
     declared_name,
+    is_constant,
     label,
     names_something,
     nodes,

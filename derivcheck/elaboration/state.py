@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from derivcheck.elaboration.called_arrays import called_arrays
 from derivcheck.elaboration.counting import Counting, named_places
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
 from derivcheck.elaboration.described import Descriptions
+from derivcheck.elaboration.families import marked_ranks, vector_families
 from derivcheck.elaboration.fault import Fault, unread
 from derivcheck.elaboration.gradient_names import bound_names, conventions, differentiated
 from derivcheck.elaboration.instances import Instance
@@ -21,8 +22,9 @@ from derivcheck.elaboration.names import (
     declared_name,
     label,
     nodes,
-    parts,
+    split_subscripts,
     subscript_items,
+    subscripted,
 )
 from derivcheck.elaboration.places import (
     fixed_letters,
@@ -49,6 +51,11 @@ from derivcheck.elaboration.scope import (
     Section,
     TensorMeaning,
     UnreadMeaning,
+)
+from derivcheck.elaboration.size_names import (
+    is_size_letter,
+    products_of_sizes,
+    sizes_in_shapes,
 )
 from derivcheck.elaboration.sizes import Sizes
 from derivcheck.elaboration.symmetries import symmetric_names
@@ -98,6 +105,8 @@ class PageState:
     parameter_names: set[str] = field(default_factory=set[str])
     ranks: dict[str, int] = field(default_factory=dict[str, int])
     """How many subscripts a symbol has where it has some; for one that is first met bare."""
+    families: dict[str, int] = field(default_factory=dict[str, int])
+    """How many axes the arrays have whose parts stand as vectors, for one that is first met so."""
     subscript_letters: set[str] = field(default_factory=set[str])
     numbered: set[str] = field(default_factory=set[str])
     """Symbols whose only subscripts are numbers: `x_1` and `x_2` are then names, not entries."""
@@ -159,10 +168,8 @@ class PageState:
         self.conventions, self.bound_names = conventions(statements), bound_names(statements)
         lettered: set[str] = set()
         bound: set[str] = set()
-        products: list[tuple[str, set[str]]] = []
+        self.parameter_names |= sizes_in_shapes(statements)
         for statement in statements:
-            products.extend(_products(statement))
-            self._note_shape(statement)
             for side in statement.sides:
                 for node in nodes(side):
                     if isinstance(node, syntax.BigOperator):
@@ -185,7 +192,7 @@ class PageState:
         self.lengths = lengths(written_ranges(statements, self.source), explained)
         self.parameter_names |= {count.name for count in self.counts.values()}
         self.parameter_names |= set(self.lengths.values())
-        for whole, factors in products:
+        for whole, factors in products_of_sizes(statements):
             if whole in self.parameter_names:
                 self.parameter_names |= factors
         self.labelling -= bound | {written.upper.name for written in self.ranges.values()}
@@ -202,7 +209,12 @@ class PageState:
         self.qualified = qualified_names(statements, self.source)
         self.arrays = called_arrays(statements, self.source) - self.ranks.keys()
         self.running = running_letters(statements)
-        self.mentioned -= self.running | letters_on_the_left(statements)
+        on_the_left = letters_on_the_left(statements)
+        letters = self.running | self.written.keys() | on_the_left
+        self.families = vector_families(statements, letters - self.labelling)
+        for name, rank in marked_ranks(statements, self.parameter_names).items():
+            self.ranks.setdefault(name, rank)
+        self.mentioned -= self.running | on_the_left
         self.mentioned -= letters_said_to_run(statements, self.source)
         for name, size in fixed_letters(statements, self.source).items():
             if name in self.subscript_letters - self.running and name not in self.ranks:
@@ -279,16 +291,6 @@ class PageState:
             return Affine.of(bound.offset)
         return Affine.of(self.parameter(bound.name, span)) + bound.offset
 
-    def _note_shape(self, statement: Statement) -> None:
-        """The names in a declared shape are sizes, wherever the page defines them."""
-        if [relation.sign for relation in statement.relations] != [r"\in"]:
-            return
-        members = statement.sides[1]
-        if isinstance(members, syntax.Scripted) and members.superscript is not None:
-            for node in (members.superscript, *parts(members.superscript)):
-                if (name := declared_name(node)) is not None:
-                    self.parameter_names.add(name)
-
     def _note_rank(self, node: syntax.Scripted, lettered: set[str], bound: set[str]) -> None:
         subscript = node.subscript
         word = isinstance(subscript, syntax.Symbol) and subscript.word
@@ -297,7 +299,7 @@ class PageState:
             self.ranks.setdefault(name, len(subscript_items(subscript, None)))
             plain = isinstance(subscript, syntax.Numeral) and node.superscript is None
             (self.numbered if plain else lettered).add(name)
-            if isinstance(subscript, syntax.Symbol) and _is_capital(subscript.name):
+            if isinstance(subscript, syntax.Symbol) and is_size_letter(subscript.name):
                 self.labelling.add(subscript.name)
             elif not isinstance(subscript, syntax.Symbol):
                 bound.update(p.name for p in nodes(subscript) if isinstance(p, syntax.Symbol))
@@ -334,7 +336,7 @@ class PageState:
         known = self.scope.lookup(name)
         if known is not None:
             return isinstance(known.meaning, ParameterMeaning)
-        return name in self.parameter_names and _is_capital(name)
+        return name in self.parameter_names and is_size_letter(name)
 
     def parameter(self, name: str, span: Span, minimum: int = 1) -> Parameter:
         """The symbolic integer of this name, made if new."""
@@ -399,6 +401,25 @@ class PageState:
             case _:
                 return False
 
+    def is_name(self, node: syntax.Scripted) -> bool:
+        """Whether a subscript belongs to the name here, and is no index."""
+        if not isinstance(node.base, syntax.Symbol) or node.subscript is None:
+            return False
+        plain = subscripted(node.base.name, node.subscript)
+        known = (self.scope.lookup(name) for name in (plain, declared_name(node)) if name)
+        return self.labels(node.base.name, node.subscript) or any(known)
+
+    def axes_left(self, node: syntax.Node) -> int:
+        """How many axes of an array have no subscript here; 0 for an entry, a number, and a
+        name."""
+        if not isinstance(node, syntax.Scripted) or node.subscript is None or self.is_name(node):
+            return 0
+        name = array_name(node)
+        known = self.scope.lookup(name) if name is not None else None
+        tensor = self.scope.tensor(name) if name is not None else None
+        rank = self.families.get(name or "", 0) if known is None else tensor.rank if tensor else 0
+        return max(rank - len(split_subscripts(node.subscript)), 0)
+
     def certain(self, tensor: Tensor) -> bool:
         """Whether the page says this tensor's axes: declares it, or defines it with subscripts."""
         known = self.scope.lookup(tensor.name)
@@ -452,21 +473,6 @@ class PageState:
     def is_open(self, loss: Tensor) -> bool:
         """Whether this is a loss of which the page says nothing."""
         return loss in self.losses and loss not in self.context.definitions
-
-
-def _is_capital(name: str) -> bool:
-    return (len(name) == 1 and name.isupper()) or name.startswith(r"\mathcal{")
-
-
-def _products(statement: Statement) -> Iterator[tuple[str, set[str]]]:
-    """`M = HD`: a capital and the capitals whose product it is."""
-    if [relation.sign for relation in statement.relations] != ["="]:
-        return
-    left, right = statement.sides
-    if isinstance(left, syntax.Symbol) and isinstance(right, syntax.Multiplication):
-        names = {part.name for part in right.factors if isinstance(part, syntax.Symbol)}
-        if len(names) == len(right.factors) and all(map(_is_capital, (left.name, *names))):
-            yield left.name, names
 
 
 Same = Callable[[Expression, Expression, Context], bool]

@@ -28,13 +28,13 @@ from derivcheck.elaboration.functions import replace_entries
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import (
     CONSTANTS,
+    applied_derivative,
     declared_name,
     is_transpose,
     label,
     nodes,
     peeled,
     subscript_items,
-    subscripted,
 )
 from derivcheck.elaboration.scope import (
     AbstractMeaning,
@@ -179,20 +179,9 @@ class Translator:
             if operator == r"\otimes":
                 raise unsupported(r"\otimes", node.span, "write the product in index notation")
             used = 1
-            if isinstance(node, syntax.DerivativeOf) and node.operand is None:
-                rest = factors[position + 1 :]
-                if not rest:
-                    raise unsupported(
-                        "a derivative without operand", node.span, "write its operand"
-                    )
-                bracketed = isinstance(rest[0], syntax.Group)
-                used = 2 if bracketed else 1 + len(rest)
-                operand = (
-                    rest[0] if bracketed else self._multiplication(factors, operators, position + 1)
-                )
-                value = derivatives.derivative(
-                    self, node.symbol, operand, node.variables, node.span
-                )
+            if (taken := applied_derivative(factors, operators, position)) is not None:
+                of, used = taken
+                value = self.value(of)
             elif self.applies(factors, operators, position):
                 value = self.application(node, factors[position + 1])
                 used = 2
@@ -222,14 +211,6 @@ class Translator:
         before, here = factors[position - 1], factors[position]
         bare = isinstance(here, syntax.Symbol) and here.name == r"\pi"
         return bare and isinstance(before, syntax.Numeral) and self.bare_rank(here) > 0
-
-    def _multiplication(
-        self, factors: Sequence[Node], operators: Sequence[str], start: int
-    ) -> Node:
-        if start == len(factors) - 1:
-            return factors[start]
-        span = factors[start].span | factors[-1].span
-        return syntax.Multiplication(tuple(factors[start:]), tuple(operators[start:]), span)
 
     def _denominator_length(
         self, factors: Sequence[Node], operators: Sequence[str], position: int
@@ -358,6 +339,8 @@ class Translator:
             if tensor is None and self.page.scope.lookup(node.name) is None:
                 return self.page.ranks.get(node.name, int(node.name in self.page.arrays))
             return tensor.rank if tensor else 0
+        if left := self.page.axes_left(node):
+            return left
         name = declared_name(node)
         if name is not None and (tensor := self.page.scope.tensor(name)) is not None:
             return tensor.rank
@@ -466,12 +449,6 @@ def has_subscripts(node: Node, page: PageState) -> bool:
         if isinstance(part, syntax.Scripted) and part.subscript is not None:
             if place(part) is not None:
                 continue
-            if isinstance(part.base, syntax.Symbol):
-                full = subscripted(part.base.name, part.subscript)
-                if (
-                    page.labels(part.base.name, part.subscript)
-                    or page.scope.lookup(full) is not None
-                ):
-                    continue
-            return True
+            if not page.is_name(part):
+                return True
     return False

@@ -6,13 +6,12 @@ matrix is no power of its entries; `|x|` may be a norm and `|A|` a determinant.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.matrices import COLUMN, MATRIX, shape
-from derivcheck.elaboration.names import declared_name, label, nodes, parts
+from derivcheck.elaboration.names import declared_name, is_capital, label, nodes, parts
 from derivcheck.elaboration.naming import matrix_power
 from derivcheck.elaboration.norms import norm
 from derivcheck.elaboration.scope import TensorMeaning
@@ -21,7 +20,6 @@ from derivcheck.expression import Expression, apply, negate
 from derivcheck.syntax import Node
 
 _WRITE = r"write the sum over the index, or \odot for an elementwise product"
-_DECORATED = re.compile(r"\\[a-z]+\{(.*)\}$")
 
 
 def is_array(reader: SideReader, node: Node) -> bool:
@@ -114,10 +112,7 @@ def _is_unsaid(reader: SideReader, symbol: syntax.Symbol) -> bool:
 
 
 def _looks_like_matrix(symbol: syntax.Symbol) -> bool:
-    name = symbol.name
-    while match := _DECORATED.match(name):
-        name = match[1]
-    return symbol.bold or (len(name) == 1 and name.isupper()) or name[1:2].isupper()
+    return symbol.bold or is_capital(symbol.name)
 
 
 def check_power(reader: SideReader, base: Node, superscript: Node) -> None:

@@ -7,7 +7,7 @@ the others survive.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from derivcheck import syntax
@@ -20,19 +20,21 @@ from derivcheck.latex.rows import lines
 from derivcheck.latex.spelling import spell
 from derivcheck.latex.statements import Clause, clauses
 from derivcheck.latex.tokens import Kind, scan
+from derivcheck.latex.usage import Usage, number_above
 from derivcheck.source import Span
 
-__all__ = ["Macro", "collect_macros", "parse_math"]
+__all__ = ["Macro", "Usage", "collect_macros", "number_above", "parse_math"]
 
 LONGEST = 100_000
+
+PLAIN = Usage()
 
 
 def parse_math(
     latex: str,
     offset: int = 0,
     macros: Mapping[str, Macro] | None = None,
-    differentials: Collection[str] = (),
-    twofold: Collection[str] = (),
+    usage: Usage = PLAIN,
 ) -> tuple[syntax.Statement, ...]:
     r"""The statements of one piece of mathematics, in reading order.
 
@@ -41,8 +43,7 @@ def parse_math(
     stand, and every token of an expansion has the span of the call. Never raises; empty input has
     no statements.
 
-    `differentials` are the names `dX` of one symbol that the document calls gradients by,
-    `twofold` the letters that mean something else with subscripts: L_i is then an entry of `{L}`.
+    `usage` is how the document spells, which takes a first reading of it to tell.
 
     A lone formula is a statement of one side. A row that begins with a relation without anything
     before it has an `Unreadable` first side, "missing side". What follows a statement after `if`,
@@ -60,9 +61,7 @@ def parse_math(
         fault = _unreadable(f"macro {overflow.name}", span, "its expansion does not end")
         return (replace(fault, span=whole),)
     return tuple(
-        _statement(clause, differentials, twofold)
-        for line in lines(spell(raw))
-        for clause in clauses(line)
+        _statement(clause, usage) for line in lines(spell(raw)) for clause in clauses(line)
     )
 
 
@@ -70,17 +69,13 @@ def _unreadable(construct: str, span: Span, help: str) -> syntax.Statement:
     return syntax.Statement((syntax.Unreadable(construct, help, span, span),), (), span)
 
 
-def _statement(
-    clause: Clause, differentials: Collection[str], twofold: Collection[str]
-) -> syntax.Statement:
+def _statement(clause: Clause, usage: Usage) -> syntax.Statement:
     tokens = clause.tokens
     found = pairs(tokens, clause.barriers)
-    reader = Reader(tokens, found, CONSTRUCTS, differentials, twofold)
+    reader = Reader(tokens, found, CONSTRUCTS, usage)
     ranges = reader.parts(0, len(tokens), lambda token: token.kind is Kind.RELATION)
     signs = [tokens[end] for _, end in ranges[:-1]]
-    sides = [
-        _side(Reader(tokens, found, CONSTRUCTS, differentials, twofold), *part) for part in ranges
-    ]
+    sides = [_side(Reader(tokens, found, CONSTRUCTS, usage), *part) for part in ranges]
     if clause.condition is not None:
         conditional = syntax.Unreadable(
             "condition in words",

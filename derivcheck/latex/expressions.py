@@ -6,13 +6,14 @@ of a whole side turns into an `Unreadable`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from derivcheck import syntax
 from derivcheck.latex.cursor import CLOSING, Cursor, Fault
 from derivcheck.latex.tokens import Kind, Token
+from derivcheck.latex.usage import Usage
 from derivcheck.latex.vocabulary import ACCENTS, FUNCTIONS, LABELS
 
 _FACTORS = {
@@ -43,13 +44,11 @@ class Reader(Cursor):
         tokens: Sequence[Token],
         found: Mapping[int, int],
         constructs: Mapping[str | Kind, Construct],
-        differentials: Collection[str] = (),
-        twofold: Collection[str] = (),
+        usage: Usage,
     ) -> None:
         super().__init__(tokens, found)
         self.constructs = constructs
-        self.differentials = differentials
-        self.twofold = twofold
+        self.usage = usage
 
     # Contents of brackets and scripts
 
@@ -217,8 +216,6 @@ class Reader(Cursor):
         if subscript is None and superscript is None and not primes:
             return base
         span = self.span(first)
-        if isinstance(base, syntax.Symbol) and base.name in self.twofold and _indexes(subscript):
-            base = replace(base, name=f"{{{base.name}}}")
         if isinstance(base, syntax.Scripted) and self._merges(base, subscript, superscript):
             return syntax.Scripted(
                 base.base,
@@ -227,7 +224,7 @@ class Reader(Cursor):
                 base.primes + primes,
                 span,
             )
-        return syntax.Scripted(base, subscript, superscript, primes, span)
+        return self.usage.named(syntax.Scripted(base, subscript, superscript, primes, span))
 
     def _merges(
         self,
@@ -433,11 +430,6 @@ def _separates(token: Token) -> bool:
         or (token.kind is Kind.COMMAND and token.text in {r"\land", r"\wedge"})
         or (token.kind is Kind.TEXT and token.text.strip().lower() == "and")
     )
-
-
-def _indexes(subscript: syntax.Node | None) -> bool:
-    """Whether a subscript is no label: not a word."""
-    return subscript is not None and not (isinstance(subscript, syntax.Symbol) and subscript.word)
 
 
 def _unbraced(term: syntax.Node) -> syntax.Node:

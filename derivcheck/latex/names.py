@@ -48,13 +48,13 @@ def _differential(reader: Reader, token: Token) -> syntax.Node | None:
     r"""`dW` and `d\hat{x}` where the document calls a gradient so."""
     first = reader.position
     after = reader.tokens[first + 1] if first + 1 < reader.end else None
-    if not reader.differentials or after is None or after.spaced:
+    if not reader.usage.differentials or after is None or after.spaced:
         return None
     if after.kind is not Kind.LETTER and after.text not in ACCENTS:
         return None
     reader.position += 1
     node = reader.atom(after)
-    if isinstance(node, syntax.Symbol) and f"d{node.name}" in reader.differentials:
+    if isinstance(node, syntax.Symbol) and f"d{node.name}" in reader.usage.differentials:
         return syntax.Symbol(f"d{node.name}", token.span | node.span, bold=node.bold)
     reader.position = first
     return None
