@@ -4,6 +4,7 @@ claims."""
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from derivcheck import syntax
@@ -30,6 +31,7 @@ from derivcheck.elaboration.names import declared_name, is_constant, whole
 from derivcheck.elaboration.open_losses import cotangents as cotangents_of
 from derivcheck.elaboration.open_losses import inputs as inputs_of
 from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
+from derivcheck.elaboration.redefinitions import Again, Redefinitions, judged_both_ways
 from derivcheck.elaboration.restriction import (
     BOUNDS,
     assigns,
@@ -66,14 +68,22 @@ def elaborate(document: Document, name: str, same: Same, pages: Pages = no_pages
     finds the pages whose functions this one uses. Never raises for what a document says; faults
     become items.
     """
-    return _Page(document, name, same, pages).read()
+
+    def read(anew: Collection[Span]) -> tuple[Derivation, Sequence[Again]]:
+        page = _Page(document, name, same, pages, anew)
+        return page.read(), page.redefinitions.found
+
+    return judged_both_ways(read, same, document.source)
 
 
 class _Page:
-    def __init__(self, document: Document, name: str, same: Same, pages: Pages) -> None:
+    def __init__(
+        self, document: Document, name: str, same: Same, pages: Pages, anew: Collection[Span]
+    ) -> None:
         self.document = document
         self.name = name
         self.state = PageState(document.source)
+        self.redefinitions = Redefinitions(self.state, anew)
         self.same = same
         self.pages = pages
         self.items: list[Item] = []
@@ -81,7 +91,7 @@ class _Page:
         self.summary = ""
         self.reference: str | None = None
         self.heading = ""
-        self.sentence = ""
+        self.sentence = self.lead = ""
         self.sentence_declares = False
         self.listing = ""
         self.supposing = False
@@ -120,6 +130,7 @@ class _Page:
         if not self.summary and self.title:
             words = "".join(p.text if isinstance(p, Prose) else f"${p.latex}$" for p in parts)
             self.summary = " ".join(words.split())
+        self.lead = self.sentence
         self.sentence, self.sentence_declares = "", False
         self.listing, self.supposing = "", False
         roles = self.suppositions.read(block, pieces, knowledge(self.state))
@@ -324,6 +335,9 @@ class _Page:
         """1 if the first equality defines (or cannot), 0 if it is a claim."""
         left, right = statement.sides[:2]
         before = self.state.scope.snapshot()
+        if not explicit:
+            words = self.sentence if self.sentence.strip() else self.lead
+            self.redefinitions.before(left, right, words, self.items)
         try:
             if not definitions.defines(left, right, explicit):
                 return 0
@@ -349,6 +363,7 @@ class _Page:
             self._note(Kind.DEFINITION, statement, 0, fault)
             return 1
         self._note(Kind.DEFINITION, statement, 0)
+        self.redefinitions.after(left, right)
         return 1
 
     def _let(self) -> bool:

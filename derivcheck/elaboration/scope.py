@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from derivcheck.derivation import Derivation
@@ -108,6 +108,21 @@ class Scope:
         else:
             entries.append(known)
         return known
+
+    def renew(self, name: str) -> None:
+        """Make what a name means here the meaning of an earlier part of this section."""
+        entries = self._known.get(name, [])
+        if entries and entries[-1].section == self.section:
+            meaning = entries[-1].meaning
+            if isinstance(meaning, TensorMeaning):
+                meaning = replace(meaning, declared=False)
+            section = (*self.section, -1 - self.renewed(name))
+            entries[-1] = replace(entries[-1], meaning=meaning, section=section)
+
+    def renewed(self, name: str) -> int:
+        """How often the name was given a new meaning in this section."""
+        parts = (known.section for known in self._known.get(name, ()))
+        return sum(part[:-1] == self.section and part[-1:] < (0,) for part in parts if part)
 
     def tensor(self, name: str) -> Tensor | None:
         known = self.lookup(name)

@@ -367,7 +367,8 @@ class PageState:
     ) -> Tensor:
         """A tensor of this name in this section; the same name elsewhere is another tensor."""
         earlier = self.scope.lookup(name)
-        scope = "" if earlier is None and not self._taken(name) else self.scope.scoped_name()
+        here = self.scope.scoped_name() + "'" * self.scope.renewed(name)
+        scope = "" if earlier is None and not self._taken(name) else here
         symmetric = name in self.symmetric and len(extents) == 2 and self.sizes.unify(*extents)
         axes = ((0, 1),) if symmetric else ()
         tensor = Tensor(name, extents, domain or Domain(), axes, scope)
@@ -384,6 +385,16 @@ class PageState:
         if not all(isinstance(item, syntax.Symbol) for item in items):
             return False
         return len(items) > 1 or any(self._is_array(label(item)) for item in items)
+
+    def takes(self, name: str, arguments: syntax.Node) -> bool:
+        """Whether what stands in brackets after a name is what that is computed from: `y(x)`."""
+        tensor = self.scope.tensor(name)
+        if tensor is None or tensor not in self.context.definitions:
+            return False
+        below = self.context.foundations(tensor) - {tensor}
+        items = arguments.items if isinstance(arguments, syntax.Sequence) else (arguments,)
+        symbols = [item.name for item in items if isinstance(item, syntax.Symbol)]
+        return len(symbols) == len(items) and all(self.scope.tensor(s) in below for s in symbols)
 
     def _is_array(self, name: str) -> bool:
         known = self.scope.lookup(name)
@@ -445,6 +456,11 @@ class PageState:
             if known.defined or own is None or own in self.aliases or own.rank != tensor.rank:
                 return None
         return loss, tensor
+
+    def renew(self, name: str) -> None:
+        """Let the next equation for a name that this section defines define it anew."""
+        self.scope.renew(name)
+        self.arguments.pop(name, None)
 
     def labelled_function(self, head: syntax.Node) -> str | None:
         """The name `f_c` where the page says what f_c(x) is, and f is no array."""

@@ -245,7 +245,8 @@ class Translator:
         if known is not None and symbol.name in self.page.arguments:
             return isinstance(argument.body, syntax.Sequence | syntax.Symbol)
         if known is not None:
-            return isinstance(known.meaning, FunctionMeaning | AbstractMeaning)
+            function = isinstance(known.meaning, FunctionMeaning | AbstractMeaning)
+            return function or (not primes and self.page.takes(symbol.name, argument.body))
         if self.page.scope.lookup(f"{symbol.name}^2") is not None:
             return False
         if symbol.name == r"\sigma" or primes or symbol.name in self.page.functions:
@@ -281,8 +282,10 @@ class Translator:
         argument, raised = _argument(bracket)
         assert symbol is not None
         assert argument is not None
-        if symbol.name in self.page.arguments and exponent is None and not primes:
-            if label(argument.body) != self.page.arguments[symbol.name]:
+        listed = self.page.arguments.get(symbol.name)
+        named = listed is not None or self.page.takes(symbol.name, argument.body)
+        if named and exponent is None and not primes:
+            if listed is not None and label(argument.body) != listed:
                 raise unsupported(
                     f"{symbol.name} at other arguments", argument.span, "write its formula out"
                 )
