@@ -17,7 +17,6 @@ from derivcheck.elaboration.names import (
     CONSTANTS,
     declared_name,
     has_floor,
-    label,
     looks_like_gradient,
     names_something,
     nodes,
@@ -306,7 +305,7 @@ class DefinitionReader:
         definition = Definition(tensor, indices, body)
         check_circle(self.page, self.page.context.define(definition), tensor, span)
         if isinstance(left, syntax.Multiplication) and isinstance(left.factors[1], syntax.Group):
-            self.page.arguments[name] = label(left.factors[1].body)
+            self.page.arguments[name] = left.factors[1].body
         self._defined(name, definition, known, span, incoming, spelled=bool(items))
         return True
 

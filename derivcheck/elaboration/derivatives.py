@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
-from derivcheck.elaboration.matrices import Jacobian, implicit, jacobian
-from derivcheck.elaboration.names import declared_name, is_transpose
+from derivcheck.elaboration.matrices import Jacobian, implicit, jacobian, variable_of
+from derivcheck.elaboration.names import is_transpose
 from derivcheck.elaboration.open_losses import is_fed, left_open
 from derivcheck.elaboration.scope import AbstractMeaning, FunctionMeaning
 from derivcheck.elaboration.side_reader import SideReader
@@ -32,7 +32,7 @@ def derivative(
     span: Span,
 ) -> Expression:
     if symbol.startswith(r"\nabla"):
-        variables = variables or _argument(reader, operand)
+        variables = variables or variable_of(reader, operand)
         if len(variables) != 1:
             raise unsupported(rf"{symbol} without a variable", span, rf"write {symbol}_x, or ∂/∂x")
     reader.has_derivative = True
@@ -77,22 +77,6 @@ def _note_apart(reader: SideReader, value: Expression, variable: Tensor) -> None
     # Only what is computed from nothing else can stand for a part of what is differentiated.
     if inputs and below.issuperset(inputs):
         reader.choices.pick(f"nothing that is differentiated here depends on {variable.name}")
-
-
-def _argument(reader: SideReader, operand: Node) -> tuple[tuple[Node, int], ...]:
-    r"""The variable of `\nabla f(x)`: what f is of; none if that is not one symbol."""
-    match operand:
-        case syntax.Multiplication((syntax.Symbol(), syntax.Group("(", _, argument)), ("",)):
-            pass
-        case syntax.Call(_, (argument,)):
-            pass
-        case syntax.Symbol(name, span) if name in reader.page.arguments:
-            argument = syntax.Symbol(reader.page.arguments[name], span)
-        case _:
-            return ()
-    known = declared_name(argument)
-    lone = known is not None and reader.page.scope.tensor(known) is not None
-    return ((argument, 1),) if lone else ()
 
 
 def _whole(reader: SideReader, operand: Node) -> bool:

@@ -18,6 +18,7 @@ from derivcheck.elaboration.names import (
     is_transpose,
     label,
     nodes,
+    parts,
     split_subscripts,
 )
 from derivcheck.syntax import Node, Statement
@@ -42,6 +43,27 @@ def vector_families(statements: Iterable[Statement], letters: Collection[str]) -
             if name and all(map(runs, split_subscripts(vector.subscript))):
                 found.add(name)
     return {name: max(most[name], 2) for name in found}
+
+
+def alone_and_numbered(statements: Iterable[Statement], letters: Collection[str]) -> set[str]:
+    r"""The bold letters that stand for a vector alone and, with a letter of these under them, for
+    one of several: `\mathbf{x}` beside `\mathbf{x}_n`."""
+    alone: set[str] = set()
+    several: set[str] = set()
+    waiting = [side for statement in statements for side in statement.sides]
+    while waiting:
+        match waiting.pop():
+            case syntax.Symbol(name, bold=True) if not is_capital(name):
+                alone.add(name)
+            case syntax.Scripted(syntax.Symbol(name, bold=True), syntax.Symbol(letter)) if (
+                letter in letters and not is_capital(name)
+            ):
+                several.add(name)
+            case syntax.Scripted(syntax.Symbol(), subscript) if subscript is not None:
+                pass
+            case node:
+                waiting.extend(parts(node))
+    return alone & several
 
 
 def marked_ranks(statements: Iterable[Statement], sizes: Collection[str]) -> dict[str, int]:
@@ -108,7 +130,7 @@ def _terms(node: Node) -> Iterator[syntax.Scripted]:
         case syntax.Addition(terms):
             for _, term in terms:
                 yield from _terms(term)
-        case syntax.Group("(" | "[", _, body):
+        case syntax.Group("(" | "[" | r"\{", _, body):
             yield from _terms(body)
         case syntax.Scripted(syntax.Symbol(), subscript) if subscript is not None:
             yield _upright(node)

@@ -21,6 +21,7 @@ from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.elaboration.state import PageState
 from derivcheck.expression import (
     Affine,
+    Derivative,
     Entry,
     Expression,
     Index,
@@ -32,6 +33,7 @@ from derivcheck.expression import (
     fresh,
     rebuild,
     square_root,
+    substitute,
     subtract,
     tensors,
 )
@@ -96,11 +98,8 @@ def function_of(
     if variable is not None and not variable.rank:
         return FunctionMeaning(variable, read(right))
     variable = Tensor(argument.name, (), scope=f"argument of {name}")
-    outer = scope.lookup(argument.name)
-    scope.add(argument.name, TensorMeaning(variable), argument.span)
-    body = read(right)
-    if outer is not None:
-        scope.add(argument.name, outer.meaning, outer.span, defined=outer.defined)
+    with scope.meaning(argument.name, TensorMeaning(variable), argument.span):
+        body = read(right)
     return FunctionMeaning(variable, body)
 
 
@@ -203,6 +202,41 @@ def known_function(
 
 def _line(page: PageState, span: Span) -> str:
     return f"see line {page.source.position(span.start).line}"
+
+
+def at_arguments(reader: SideReader, name: syntax.Symbol, arguments: Node) -> Expression:
+    """What the page defines as `h(x)`, at other arguments: all that it comes from, with these in
+    the place of x."""
+    page, context = reader.page, reader.page.context
+    variables, places = items_of(page.arguments[name.name]), items_of(arguments)
+    given: dict[Tensor, tuple[tuple[Index, ...], Expression]] = {}
+    for variable, node in zip(variables, places, strict=True):
+        tensor = page.scope.tensor(label(variable))
+        if tensor is None:
+            raise unsupported(f"{name.name} at other arguments", node.span, "write its formula out")
+        letters = zip("ijkl", tensor.extents, strict=False)
+        indices = tuple(fresh(Index(letter, extent)) for letter, extent in letters)
+        given[tensor] = indices, reader.entries_at(node, indices)
+
+    def placed(expression: Expression) -> Expression:
+        match expression:
+            case Entry(tensor, subscripts) if tensor in given:
+                indices, value = given[tensor]
+                return substitute(value, dict(zip(indices, subscripts, strict=True)))
+            case Entry(tensor) if any(context.depends(tensor, each) for each in given):
+                unfolded = context.unfold(expression)
+                assert unfolded is not None
+                return placed(unfolded)
+            case Derivative() if not given.keys().isdisjoint(tensors(expression)):
+                raise unsupported("a derivative at other arguments", name.span, "give it a name")
+            case _:
+                return rebuild(expression, placed)
+
+    return placed(reader.value(name))
+
+
+def items_of(arguments: Node) -> tuple[Node, ...]:
+    return arguments.items if isinstance(arguments, syntax.Sequence) else (arguments,)
 
 
 def call(reader: SideReader, node: syntax.Call) -> Expression:

@@ -386,11 +386,12 @@ class IntegerReader:
             if any(
                 sum(isinstance(atom, Index) for atom in term) > 1 for term, _ in subscript.terms
             ):
+                sure = self.page.certain(tensor)
                 raise Fault(
-                    "rank-mismatch",
+                    "rank-mismatch" if sure else "unclear-shape",
                     f"{tensor.name} has too few axes for these subscripts",
                     item.span,
-                    "use one subscript for each axis",
+                    "use one subscript for each axis" if sure else f"declare {tensor.name}",
                 )
             self.page.sizes.suppose_digits(subscript, extent)
             found.append(subscript)

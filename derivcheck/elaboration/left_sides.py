@@ -38,12 +38,16 @@ def left_side(page: PageState, left: Node, explicit: bool) -> LeftSide | None:
             return _scripted(page, base, subscript, superscript, primes, explicit)
         case syntax.Multiplication(
             (syntax.Symbol(name), syntax.Group("(", _, arguments)), ("",)
-        ) if name not in _NO_FUNCTIONS and page.depends_by_name(arguments):
+        ) if name not in _NO_FUNCTIONS and page.depends_by_name(name, arguments):
             return LeftSide(name)
         case syntax.Multiplication(
             (syntax.Symbol(name), syntax.Group("(", _, syntax.Symbol() as argument)), ("",)
         ) if name not in _NO_FUNCTIONS:
             return LeftSide(name, (), argument)
+        case syntax.Multiplication(
+            (syntax.Scripted(primes=0) as head, syntax.Group("(", _, arguments)), ("",)
+        ) if (name := page.labelled_function(head)) and page.depends_by_name(name, arguments):
+            return LeftSide(name)
         case syntax.Multiplication(
             (syntax.Scripted(primes=0) as head, syntax.Group("(", _, syntax.Symbol() as argument)),
             ("",),

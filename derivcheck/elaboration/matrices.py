@@ -96,12 +96,16 @@ def shape(reader: SideReader, node: Node) -> Shape | None:
         case syntax.Scripted(base, None, syntax.Numeral()):
             inner = shape(reader, base)
             return None if inner == MATRIX else inner  # its power is no power of its entries
-        case syntax.Group("(" | "[" | "{", _, body):
+        case syntax.Group("(" | "[" | "{" | r"\{", _, body):
             return shape(reader, body)
         case syntax.Fraction(numerator, denominator):
             return shape(reader, numerator) if shape(reader, denominator) == NUMBER else None
         case syntax.DerivativeOf(r"\nabla^2"):
             return MATRIX
+        case syntax.DerivativeOf(r"\nabla", operand, ()) if operand is not None:
+            variables = variable_of(reader, operand)
+            of_one = replace(node, variables=variables)
+            return shape(reader, of_one) if variables else None
         case syntax.DerivativeOf(_, operand, variables) if len(variables) == 1:
             if operand is not None and jacobian(reader, operand, variables) is not Jacobian.NONE:
                 return MATRIX
@@ -119,6 +123,22 @@ def shape(reader: SideReader, node: Node) -> Shape | None:
             return None if units is None else _shape_of_product(units)
         case _:
             return None
+
+
+def variable_of(reader: SideReader, operand: Node) -> tuple[tuple[Node, int], ...]:
+    r"""The variable of `\nabla f(x)`: what f is of; none if that is not one symbol."""
+    match operand:
+        case syntax.Multiplication((syntax.Symbol(), syntax.Group("(", _, argument)), ("",)):
+            pass
+        case syntax.Call(_, (argument,)):
+            pass
+        case syntax.Symbol(name) if name in reader.page.arguments:
+            argument = reader.page.arguments[name]
+        case _:
+            return ()
+    known = declared_name(argument)
+    lone = known is not None and reader.page.scope.tensor(known) is not None
+    return ((argument, 1),) if lone else ()
 
 
 class Jacobian(Enum):
@@ -223,6 +243,13 @@ def _stands_whole(reader: SideReader, node: Node) -> bool:
 
 def is_new_array(reader: SideReader, left: Node) -> bool:
     """Whether a left side is a name of which the page has said nothing, with subscripts or not."""
+    match left:
+        case syntax.Multiplication((head, syntax.Group("(", _, arguments)), ("",)) if (
+            reader.page.depends_by_name(array_name(head) or "", arguments)
+        ):
+            left = head
+        case _:
+            pass
     symbol = left.base if isinstance(left, syntax.Scripted) else left
     name = array_name(left)
     new = name is not None and reader.page.scope.lookup(name) is None
@@ -271,7 +298,8 @@ def _units(
             of = shape(reader, node)
         elif reader.applies(factors, operators, position):
             argument = factors[position + 1]
-            used, of = 2, shape(reader, argument)
+            defined = declared_name(node) in reader.page.arguments
+            used, of = 2, shape(reader, node if defined else argument)
             node = syntax.Multiplication((node, argument), ("",), node.span | argument.span)
         else:
             of = shape(reader, node)

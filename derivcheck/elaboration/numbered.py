@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from derivcheck import syntax
 from derivcheck.elaboration.names import label, nodes, parts, subscripted
-from derivcheck.latex import number_above
+from derivcheck.latex import Numbered, number_above
 from derivcheck.syntax import Node, Statement
 
 _LAYERS = frozenset({"l", "L", r"\ell"})
 
 
-def numbered(statements: Sequence[Statement]) -> dict[str, str]:
+def numbered(statements: Sequence[Statement]) -> dict[str, Numbered]:
     """The arrays whose superscripts in brackets are indices, and what these are called.
 
     Such a superscript is an index where a sum, a product or an extremum binds its letter, and so it
@@ -45,7 +45,15 @@ def numbered(statements: Sequence[Statement]) -> dict[str, str]:
     }
     plain = {name for side in sides for name in _plain(side)}
     names = {name if (bare := name.partition("_")[0]) not in indexed else bare for name in found}
-    return {name: rf"{name}^{{(\cdot)}}" if name in plain else name for name in names}
+    alone = {
+        label(node.base)
+        for node in bearers
+        if isinstance(node, syntax.Scripted) and node.subscript is None
+    }
+    return {
+        name: Numbered(rf"{name}^{{(\cdot)}}" if name in plain else name, name in indexed & alone)
+        for name in names
+    }
 
 
 def _number(node: Node) -> Iterator[tuple[str, str]]:

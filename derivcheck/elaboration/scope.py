@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -123,6 +124,16 @@ class Scope:
         """How often the name was given a new meaning in this section."""
         parts = (known.section for known in self._known.get(name, ()))
         return sum(part[:-1] == self.section and part[-1:] < (0,) for part in parts if part)
+
+    @contextmanager
+    def meaning(self, name: str, meaning: Meaning, span: Span) -> Generator[None]:
+        """A further meaning of the name, that of a function's variable in its formula."""
+        before = list(self._known.get(name, ()))
+        self.add(name, meaning, span)
+        try:
+            yield
+        finally:
+            self._known[name] = before or self._known[name]
 
     def tensor(self, name: str) -> Tensor | None:
         known = self.lookup(name)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from derivcheck.document import Document, Math, Paragraph
+from derivcheck.elaboration.families import alone_and_numbered
 from derivcheck.elaboration.gradient_names import differentials
 from derivcheck.elaboration.numbered import numbered
+from derivcheck.elaboration.places import running_letters
 from derivcheck.elaboration.signatures import with_equations
 from derivcheck.elaboration.summation_convention import is_said, with_sums
 from derivcheck.elaboration.twofold import twofold
@@ -29,7 +31,9 @@ def statements(document: Document) -> dict[Math, tuple[Statement, ...]]:
         return {m: parse_math(m.latex, m.span.start, macros, usage) for m in maths}
 
     pieces = read(Usage())
-    usage = Usage(differentials(_flat(pieces)), twofold(_flat(pieces)))
+    every = _flat(pieces)
+    vectors = alone_and_numbered(every, running_letters(every))
+    usage = Usage(differentials(every), twofold(every), vectors)
     if usage:
         pieces = read(usage)
     if names := numbered(_flat(pieces)):

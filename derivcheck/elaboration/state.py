@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
+from derivcheck.elaboration.applications import applied_symbols
 from derivcheck.elaboration.called_arrays import called_arrays
 from derivcheck.elaboration.counting import Counting, named_places
 from derivcheck.elaboration.counts import Count, counts, explained_names, lengths
@@ -114,7 +114,9 @@ class PageState:
     """Capitals that only stand alone under a symbol and that no sum binds: `μ_B` is a name."""
     applied: set[str] = field(default_factory=set[str])
     """Symbols that a symbol in brackets follows somewhere, as a function's argument does."""
-    arguments: dict[str, str] = field(default_factory=dict[str, str])
+    of_numbers: set[str] = field(default_factory=set[str])
+    """Those of them that are applied to a symbol and to entries of it: functions of numbers."""
+    arguments: dict[str, syntax.Node] = field(default_factory=dict[str, syntax.Node])
     """What stood in the brackets of `J(θ) = …` where that only says what J depends on."""
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
     counting: Counting = field(default_factory=Counting)
@@ -179,14 +181,7 @@ class PageState:
                         bound.update(letter.name for letter in node.letters)
                     elif isinstance(node, syntax.Scripted):
                         self._note_rank(node, lettered, bound)
-                    elif isinstance(node, syntax.Multiplication):
-                        self.applied.update(
-                            first.name
-                            for first, second in pairwise(node.factors)
-                            if isinstance(first, syntax.Symbol)
-                            and isinstance(second, syntax.Group)
-                            and isinstance(second.body, syntax.Symbol | syntax.Scripted)
-                        )
+        self.applied, self.of_numbers = applied_symbols(statements)
         explained = explained_names(statements)
         self.counts = counts(statements, explained)
         self.lengths = lengths(written_ranges(statements, self.source), explained)
@@ -378,9 +373,11 @@ class PageState:
     def _taken(self, name: str) -> bool:
         return name in self.scope.names()
 
-    def depends_by_name(self, arguments: syntax.Node) -> bool:
+    def depends_by_name(self, name: str, arguments: syntax.Node) -> bool:
         """Whether what stands in brackets after a name lists what it depends on: arrays, or several
         symbols; a lone number's symbol is a function's variable."""
+        if name in self.of_numbers:
+            return False
         items = arguments.items if isinstance(arguments, syntax.Sequence) else (arguments,)
         if not all(isinstance(item, syntax.Symbol) for item in items):
             return False
@@ -475,6 +472,7 @@ class PageState:
             return None
         of, known = self.scope.tensor(base), self.scope.lookup(name)
         said = known is None or isinstance(known.meaning, FunctionMeaning | UnreadMeaning)
+        said = said or name in self.arguments
         return name if said and (of is None or not of.rank) else None
 
     def function(self, name: str, span: Span) -> FunctionMeaning | AbstractMeaning | None:

@@ -243,7 +243,7 @@ class Translator:
             return False
         known = self.page.scope.lookup(symbol.name)
         if known is not None and symbol.name in self.page.arguments:
-            return isinstance(argument.body, syntax.Sequence | syntax.Symbol)
+            return self._fits(symbol.name, argument.body)
         if known is not None:
             function = isinstance(known.meaning, FunctionMeaning | AbstractMeaning)
             return function or (not primes and self.page.takes(symbol.name, argument.body))
@@ -260,6 +260,17 @@ class Translator:
             and not isinstance(argument.body, syntax.Sequence)
             and symbol.name in "fghuv"
         ) or symbol.name in (r"\phi", r"\psi", r"\varphi")
+
+    def _fits(self, name: str, arguments: Node) -> bool:
+        """Whether a bracket behind `h`, which the page defines as `h(x)`, holds its arguments."""
+        if isinstance(arguments, syntax.Symbol):
+            return True
+        variables = functions.items_of(self.page.arguments[name])
+        given = functions.items_of(arguments)
+        if len(variables) != len(given):
+            return False
+        axes = [of and of.axes for of in (matrices.shape(self, each) for each in given)]
+        return len(given) > 1 or axes == [self.bare_rank(variables[0])]
 
     def _function_name(self, node: Node) -> tuple[syntax.Symbol | None, Node | None, int]:
         """Symbol, exponent and primes of what may be a function's name."""
@@ -285,11 +296,10 @@ class Translator:
         listed = self.page.arguments.get(symbol.name)
         named = listed is not None or self.page.takes(symbol.name, argument.body)
         if named and exponent is None and not primes:
-            if listed is not None and label(argument.body) != listed:
-                raise unsupported(
-                    f"{symbol.name} at other arguments", argument.span, "write its formula out"
-                )
-            value = self.value(symbol)
+            if listed is None or label(argument.body) == label(listed):
+                value = self.value(symbol)
+            else:
+                value = functions.at_arguments(self, symbol, argument.body)
             return value if raised is None else power(value, naming.exponent(self, raised))
         if isinstance(argument.body, syntax.Sequence):
             raise unsupported(

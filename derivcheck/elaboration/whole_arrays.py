@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.matrices import COLUMN, MATRIX, shape
-from derivcheck.elaboration.names import declared_name, is_capital, label, nodes, parts
+from derivcheck.elaboration.names import (
+    declared_name,
+    is_capital,
+    is_transpose,
+    label,
+    nodes,
+    parts,
+)
 from derivcheck.elaboration.naming import matrix_power
 from derivcheck.elaboration.norms import norm
 from derivcheck.elaboration.scope import TensorMeaning
@@ -89,7 +96,9 @@ def _unsaid(reader: SideReader, node: Node) -> list[syntax.Symbol]:
             continue
         if isinstance(part, syntax.Symbol) and _is_unsaid(reader, part):
             found.append(part)
-        if not isinstance(part, syntax.Call | syntax.BigOperator | syntax.DerivativeOf):
+        if isinstance(part, syntax.Scripted) and is_transpose(part.superscript or part.base):
+            inside.append(part.base)
+        elif not isinstance(part, syntax.Call | syntax.BigOperator | syntax.DerivativeOf):
             inside.extend(parts(part))
     return found
 

@@ -20,10 +20,10 @@ from derivcheck.latex.rows import lines
 from derivcheck.latex.spelling import spell
 from derivcheck.latex.statements import Clause, clauses
 from derivcheck.latex.tokens import Kind, scan
-from derivcheck.latex.usage import Usage, number_above
+from derivcheck.latex.usage import Numbered, Usage, number_above
 from derivcheck.source import Span
 
-__all__ = ["Macro", "Usage", "collect_macros", "number_above", "parse_math"]
+__all__ = ["Macro", "Numbered", "Usage", "collect_macros", "number_above", "parse_math"]
 
 LONGEST = 100_000
 

@@ -9,28 +9,46 @@ from derivcheck import syntax
 
 
 @dataclass(frozen=True)
+class Numbered:
+    """What an array with numbers in brackets above is called, and whether they number vectors."""
+
+    name: str
+    vectors: bool = False
+
+
+@dataclass(frozen=True)
 class Usage:
     r"""How a document spells.
 
     `differentials` are the names `dX` of one symbol that it calls gradients by; `twofold` the
-    letters that mean something else with subscripts: L_i is then an entry of `{L}`. `numbered` are
-    the arrays whose superscripts in brackets are indices, with the names that these get: the x of
-    `\sum_i x_j^{(i)}`, which is an entry x_{ij}.
+    letters that mean something else with subscripts: L_i is then an entry of `{L}`. `vectors` are
+    bold letters that are a vector alone, `\mathbf{x}`, and one of several with a subscript: then
+    `\mathbf{x}_n` and its entry x_{ni} are of `{x}`, and x_i is one of `\mathbf{x}`. `numbered` are
+    the arrays whose superscripts in brackets are indices: the x of `\sum_i x_j^{(i)}`, which is an
+    entry x_{ij}.
     """
 
     differentials: Collection[str] = ()
     twofold: Collection[str] = ()
-    numbered: Mapping[str, str] = field(default_factory=dict[str, str])
+    vectors: Collection[str] = ()
+    numbered: Mapping[str, Numbered] = field(default_factory=dict[str, Numbered])
 
     def __bool__(self) -> bool:
-        return bool(self.differentials or self.twofold or self.numbered)
+        return bool(self.differentials or self.twofold or self.vectors or self.numbered)
 
     def named(self, node: syntax.Scripted) -> syntax.Scripted:
         """The array with the subscripts and under the name that it has here."""
         base = node.base
         if not isinstance(base, syntax.Symbol):
             return node
-        if base.name in self.twofold and _indexes(node.subscript):
+        subscript = node.subscript
+        if subscript is None or not _indexes(subscript):
+            several = False
+        elif base.name in self.vectors:
+            several = base.bold or len(_items(subscript)) > 1
+        else:
+            several = base.name in self.twofold
+        if several:
             base = replace(base, name=f"{{{base.name}}}")
         elif (found := number_above(node.superscript)) is not None:
             return self._numbered(node, base, *found)
@@ -45,12 +63,13 @@ class Usage:
     ) -> syntax.Scripted:
         under = node.subscript
         layer = f"{base.name}_{{{under.text}}}" if isinstance(under, syntax.Numeral) else ""
-        name = self.numbered.get(layer) or self.numbered.get(base.name)
-        if name is None:
+        found = self.numbered.get(layer) or self.numbered.get(base.name)
+        if found is None:
             return node
         items = () if under is None or layer in self.numbered else _items(under)
         subscript = syntax.Sequence((number, *items), node.span) if items else number
-        return replace(node, base=replace(base, name=name), subscript=subscript, superscript=above)
+        base = replace(base, name=found.name, bold=base.bold or (found.vectors and not items))
+        return replace(node, base=base, subscript=subscript, superscript=above)
 
 
 def number_above(above: syntax.Node | None) -> tuple[syntax.Node, syntax.Node | None] | None:
@@ -76,6 +95,6 @@ def _items(subscript: syntax.Node) -> tuple[syntax.Node, ...]:
             return (subscript,)
 
 
-def _indexes(subscript: syntax.Node | None) -> bool:
+def _indexes(subscript: syntax.Node) -> bool:
     """Whether a subscript is no label: not a word."""
-    return subscript is not None and not (isinstance(subscript, syntax.Symbol) and subscript.word)
+    return not (isinstance(subscript, syntax.Symbol) and subscript.word)
