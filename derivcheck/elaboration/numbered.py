@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from derivcheck import syntax
+from derivcheck.elaboration.families import marked_ranks
 from derivcheck.elaboration.names import label, nodes, parts, subscripted
 from derivcheck.latex import Numbered, number_above
 from derivcheck.syntax import Node, Statement
@@ -50,8 +51,9 @@ def numbered(statements: Sequence[Statement]) -> dict[str, Numbered]:
         for node in bearers
         if isinstance(node, syntax.Scripted) and node.subscript is None
     }
+    vectors = (indexed & alone) | (plain & marked_ranks(statements, ()).keys())
     return {
-        name: Numbered(rf"{name}^{{(\cdot)}}" if name in plain else name, name in indexed & alone)
+        name: Numbered(rf"{name}^{{(\cdot)}}" if name in plain else name, name in vectors)
         for name in names
     }
 

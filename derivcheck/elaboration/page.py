@@ -28,6 +28,7 @@ from derivcheck.elaboration.functions import labels_alone, stated_functions
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.links import LinkReader
 from derivcheck.elaboration.names import declared_name, is_constant, whole
+from derivcheck.elaboration.normalised import Normalised
 from derivcheck.elaboration.open_losses import cotangents as cotangents_of
 from derivcheck.elaboration.open_losses import inputs as inputs_of
 from derivcheck.elaboration.open_losses import link_context, open_loss, output_tensors
@@ -43,6 +44,7 @@ from derivcheck.elaboration.restriction import (
     is_range,
     knowledge,
     spoken,
+    value_at_a_place,
 )
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
@@ -96,6 +98,7 @@ class _Page:
         self.listing = ""
         self.supposing = False
         self.suppositions = Suppositions()
+        self.normalised = Normalised((), document.source)
         self.displayed = 0
         self.display = False
 
@@ -103,6 +106,7 @@ class _Page:
         pieces = statements(self.document)
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
+        self.normalised = Normalised(every, self.document.source)
         self.state.functions, self.state.introduced = stated_functions(every, self.state.running)
         self.state.subscript_letters -= labels_alone(every, self.state.functions)
         self.state.descriptions = described(self.document.blocks, pieces, self.state.source)
@@ -153,6 +157,7 @@ class _Page:
                 role = roles.of((number, order))
                 said, _ = spoken(self.state, statement, self.sentence, parts[number + 1 :])
                 self._statement(said, block.prose, role)
+                self.normalised.hear(self.state, statement.span)
             self.sentence += " $ "
         roles.finish()
         last = parts[-1]
@@ -245,6 +250,11 @@ class _Page:
             return
         if all(integers.is_letter(side) for side in statement.sides):
             self._note(Kind.DECLARATION, statement, 0)  # “when j ≠ n” in prose claims nothing
+            return
+        array = None if self.display or self._let() else value_at_a_place(self.state, statement)
+        if array is not None:
+            self.state.qualified.add(array)
+            self._note(Kind.DECLARATION, statement, 0)
             return
         self._equations(statement, letters, role)
 

@@ -20,7 +20,7 @@ _KIND = (
     r"|one-hot|(?:doubly\s+)?stochastic|cent(?:er|re)d|standardi[sz]ed|(?:zero|unit)[\s-](?:mean|variance))"
 )
 _SUM = r"sums?\s+(?:up\s+)?to\s+(?:\$?1\$?|\$?0\$?|one|zero)"
-_THING = (
+THING = (
     r"(?:(?:row|column)s?|vectors?|matri(?:x|ces)|arrays?|weights?|labels?|targets?|inputs?|outputs?"
     r"|features?|data|entries|variables?|probabilit(?:y|ies)|coordinates?|directions?)"
 )
@@ -29,23 +29,38 @@ _IS = (
     r"\s+)*"
 )
 _OTHERS = r"(?:\$?\s*(?:,|and)\s*\$[^$]+)*"
-_AFTER = re.compile(
-    rf"{_OTHERS}\$?[\s,:(]*{_IS}(?:(?:{_THING}\s+)?(?:is|are|be)\s+)?{_IS}"
-    rf"(?:{_KIND}|{_SUM}|(?<=is\s|re\s|\sa\s)(?:distributions?|projections?))(?![\w-])"
-    rf"(?!\s+(?:by|of|on|for|over)\b)",
-    re.IGNORECASE,
+
+
+def phrases(kind: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What stands directly before a symbol, and directly behind it, if it is said to be so."""
+    before = rf"\b{kind}(?:\s+{THING}){{0,3}}\s+\$?\s*$"
+    after = (
+        rf"{_OTHERS}\$?[\s,:(]*{_IS}(?:(?:{THING}\s+)?(?:is|are|be)\s+)?{_IS}"
+        rf"(?:{kind})(?![\w-])(?!\s+(?:by|of|on|for|over)\b)"
+    )
+    return re.compile(before, re.IGNORECASE), re.compile(after, re.IGNORECASE)
+
+
+_BEFORE, _AFTER = phrases(
+    rf"(?:{_KIND}|{_SUM}|(?<=is\s|re\s|\sa\s)(?:distributions?|projections?))"
 )
-_BEFORE = re.compile(rf"\b{_KIND}(?:\s+{_THING}){{0,3}}\s+\$?\s*$", re.IGNORECASE)
+
+
+def spoken_of(statement: Statement) -> tuple[str, ...]:
+    """The symbols that stand alone in prose, or are declared there."""
+    if [relation.sign for relation in statement.relations] not in ([], [r"\in"]):
+        return ()
+    side = statement.sides[0]
+    items = side.items if isinstance(side, syntax.Sequence) else (side,)
+    return tuple(name for item in items if (name := declared_name(item)) is not None)
 
 
 def qualified_names(statements: Iterable[Statement], source: Source) -> set[str]:
     """The names of symbols, alone in prose or declared there, that are said to be special."""
     found: set[str] = set()
     for statement in statements:
-        if [relation.sign for relation in statement.relations] in ([], [r"\in"]):
-            side = statement.sides[0]
+        if names := spoken_of(statement):
             before, after = around(statement.span, source)
             if _BEFORE.search(before) or _AFTER.match(after):
-                items = side.items if isinstance(side, syntax.Sequence) else (side,)
-                found |= {name for item in items if (name := declared_name(item)) is not None}
+                found.update(names)
     return found

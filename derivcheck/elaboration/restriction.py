@@ -10,6 +10,7 @@ from derivcheck import syntax
 from derivcheck.document import Math, Prose
 from derivcheck.elaboration.integers import IntegerReader, Letters
 from derivcheck.elaboration.names import (
+    around,
     array_name,
     declared_name,
     is_constant,
@@ -123,6 +124,11 @@ def spoken(
     return syntax.Statement(sides, relations, statement.span, statement.words), before
 
 
+_FOR_ALL = re.compile(
+    r"\$?[\s,]*(?:for\s+(?:all|every|each|any)\b|\(?\s*\$?\\forall)", re.IGNORECASE
+)
+
+
 def is_instance(
     page: PageState, statement: Statement, above: Sequence[Statement] = (), in_prose: bool = False
 ) -> bool:
@@ -139,6 +145,26 @@ def is_instance(
     return not names_something(right) and all(
         _is_in_use(page, left, above) or (in_prose and _has_formula(page, left)) for left in lefts
     )
+
+
+def value_at_a_place(page: PageState, statement: Statement) -> str | None:
+    """The array of `y_c = 1` in prose, where nothing says that it is for all c: nobody knows at how
+    many places it has the value, and what it has elsewhere."""
+    match statement.sides:
+        case (syntax.Scripted(syntax.Symbol(), subscript) as left, right) if (
+            subscript is not None
+            and [relation.sign for relation in statement.relations] == ["="]
+            and is_constant(right)
+            and not page.is_name(left)
+        ):
+            items = subscript_items(subscript, None)
+            letters = all(isinstance(item, syntax.Symbol) and not item.word for item in items)
+            _, after = around(statement.span, page.source)
+            if letters and not _FOR_ALL.match(after):
+                return array_name(left)
+        case _:
+            pass
+    return None
 
 
 def _is_claimed(page: PageState, node: Node, above: Sequence[Statement]) -> bool:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 
 from derivcheck import syntax
-from derivcheck.elaboration.names import around, array_name, declared_name, subscript_items
+from derivcheck.elaboration.names import around, array_name, subscript_items
+from derivcheck.elaboration.properties import spoken_of
 from derivcheck.source import Source
 from derivcheck.syntax import Statement
 
@@ -48,22 +49,12 @@ def symmetric_names(statements: Iterable[Statement], source: Source) -> set[str]
                 found.add(name)
         elif statement.equates:
             defined.add(array_name(statement.sides[0]) or "")
-        elif names := _spoken_of(statement):
+        elif names := spoken_of(statement):
             before, after = around(statement.span, source)
             is_so = _AFTER.match(after) and not _CONDITIONAL.search(before)
             if is_so or (_BEFORE.search(before) and not _UNREAL.match(after)):
-                found |= names
+                found.update(names)
     return found - defined
-
-
-def _spoken_of(statement: Statement) -> set[str]:
-    """The symbols that stand alone in prose, or are declared there."""
-    signs = [relation.sign for relation in statement.relations]
-    if signs not in ([], [r"\in"]):
-        return set()
-    side = statement.sides[0]
-    items = side.items if isinstance(side, syntax.Sequence) else (side,)
-    return {name for item in items if (name := declared_name(item)) is not None}
 
 
 def symmetry(statement: Statement) -> str | None:

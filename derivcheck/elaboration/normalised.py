@@ -1,0 +1,126 @@
+"""Arrays that prose says to be one-hot or to sum to one, without reserve: hypotheses from there on.
+
+Only of an array that no equation defines; of a defined one it is a claim. Of more than a vector it
+has to be said of the rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from derivcheck.elaboration.names import around, array_name, is_constant
+from derivcheck.elaboration.properties import phrases, spoken_of
+from derivcheck.elaboration.scope import TensorMeaning
+from derivcheck.elaboration.state import PageState
+from derivcheck.expression import (
+    ONE,
+    Affine,
+    Domain,
+    Entry,
+    Hypothesis,
+    Index,
+    Sum,
+    Tensor,
+    fresh,
+)
+from derivcheck.source import Source, Span
+from derivcheck.syntax import Statement
+
+_ONE_HOT = phrases(r"one-hot(?:[\s-]encod(?:ed|ings?))?")
+_SUMS_TO_ONE = phrases(
+    r"(?:sums?\s+(?:up\s+)?to\s+(?:\$?1\$?|one)"
+    r"|(?<=is\s|re\s|\sa\s)(?:probability\s+)?distributions?)"
+)
+_IN_DOUBT = re.compile(
+    r"\b(?:if|when(?:ever)?|unless|cases?|suppos\w*|now|e\.g|examples?|special|often|usually|typically"
+    r"|may|might|can|could|would|or|not|no|never|general\w*|except|but|columns?"
+    r"|for\s+(?:an?\s+|the\s+)?one-hot)\b",
+    re.IGNORECASE,
+)
+_SOFT = re.compile(r"\bsoft[\s-]+(?:labels?|targets?)|\blabel[\s-]+smooth", re.IGNORECASE)
+_ROWS = re.compile(r"\brows?\b", re.IGNORECASE)
+_ENDS = re.compile(r"[.!?;]\s|\n\s*\n")
+
+
+@dataclass(frozen=True)
+class _Said:
+    name: str
+    one_hot: bool
+    of_rows: bool
+
+
+class Normalised:
+    """What a page says of this kind, and of which arrays it has not spoken yet."""
+
+    def __init__(self, statements: Iterable[Statement], source: Source) -> None:
+        every = tuple(statements)
+        defined = {
+            array_name(each.sides[0])
+            for each in every
+            if each.equates and not is_constant(each.sides[1])
+        }
+        self._said: dict[Span, list[_Said]] = {}
+        if _SOFT.search(source.text) is None:
+            for statement in every:
+                found = [each for each in _said(statement, source) if each.name not in defined]
+                self._said[statement.span] = found
+        self._waiting: list[_Said] = []
+
+    def hear(self, page: PageState, place: Span) -> None:
+        """Suppose what is said at this place, or was said of an array that is met only now."""
+        self._waiting.extend(self._said.get(place, ()))
+        for each in list(self._waiting):
+            known = page.scope.lookup(each.name)
+            if known is not None:
+                self._waiting.remove(each)
+                if isinstance(known.meaning, TensorMeaning):
+                    _suppose(page, known.meaning, each, known.span)
+
+
+def _said(statement: Statement, source: Source) -> Iterator[_Said]:
+    names = spoken_of(statement)
+    if not names:
+        return
+    sentence = _sentence(statement.span, source)
+    before, after = around(statement.span, source)
+    for (left, right), one_hot in ((_ONE_HOT, True), (_SUMS_TO_ONE, False)):
+        if not _IN_DOUBT.search(sentence) and (left.search(before) or right.match(after)):
+            rows = _ROWS.search(sentence) is not None
+            yield from (_Said(name, one_hot, rows) for name in names)
+            return
+
+
+def _sentence(span: Span, source: Source) -> str:
+    """The words of the sentence around a place."""
+    text = source.text
+    start = max((end.end() for end in _ENDS.finditer(text, 0, span.start)), default=0)
+    end = _ENDS.search(text, span.end)
+    return text[start : end.start() if end else len(text)]
+
+
+def _suppose(page: PageState, meaning: TensorMeaning, said: _Said, span: Span) -> None:
+    """Entries along the last axis sum to one; they are 0 and 1 alone if they are one-hot."""
+    tensor = meaning.tensor
+    if not tensor.rank or (tensor.rank > 1 and not said.of_rows):
+        return
+    page.qualified.discard(said.name)
+    if said.one_hot:
+        tensor = replace(tensor, domain=Domain(values=(Fraction(0), Fraction(1)), declared=True))
+        page.sizes.replace(meaning.tensor, tensor)
+        page.inputs.pop(meaning.tensor, None)
+        page.scope.add(said.name, replace(meaning, tensor=tensor), span)
+    page.inputs.setdefault(tensor)
+    page.suppose(Hypothesis(_sum_of_rows(tensor), ONE, _text(said)))
+
+
+def _sum_of_rows(tensor: Tensor) -> Sum:
+    leading = [Index(letter, n) for letter, n in zip("nmlijh", tensor.extents[:-1], strict=False)]
+    last = fresh(Index("k", tensor.extents[-1]))
+    return Sum(last, Entry(tensor, tuple(map(Affine.of, (*leading, last)))))
+
+
+def _text(said: _Said) -> str:
+    return f"{said.name} is one-hot" if said.one_hot else f"{said.name} sums to one"
