@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from derivcheck import syntax
 from derivcheck.derivation import Derivation, Item, Reading
+from derivcheck.elaboration.functions import items_of
 from derivcheck.elaboration.left_sides import left_side
 from derivcheck.elaboration.names import declared_name, label, looks_like_gradient, nodes
 from derivcheck.elaboration.scope import FunctionMeaning, TensorMeaning
@@ -241,7 +242,7 @@ class Redefinitions:
     def _has_other_arguments(self, name: str, left: Node) -> bool:
         match left:
             case syntax.Multiplication((_, syntax.Group("(", _, arguments)), ("",)):
-                written = label(arguments).split(",")
+                written = items_of(arguments)
             case _:
                 return False
         known = self.page.scope.lookup(name)
@@ -250,7 +251,7 @@ class Redefinitions:
         before = self.page.arguments.get(name)
         if before is None:
             return False
-        return len(written) != len(before.split(",")) or not {*written} <= {*before.split(",")}
+        return len(written) != len(items_of(before))
 
     def _stands_apart(self, name: str, span: Span) -> bool:
         """Whether the formula in which the name got its meaning ends before this one."""
