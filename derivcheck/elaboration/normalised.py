@@ -107,8 +107,9 @@ def _suppose(page: PageState, meaning: TensorMeaning, said: _Said, span: Span) -
     if not tensor.rank or (tensor.rank > 1 and not said.of_rows):
         return
     page.qualified.discard(said.name)
-    if said.one_hot:
-        tensor = replace(tensor, domain=Domain(values=(Fraction(0), Fraction(1)), declared=True))
+    zero_or_one = Domain(values=(Fraction(0), Fraction(1)), declared=True)
+    if said.one_hot and tensor.domain != zero_or_one:
+        tensor = replace(tensor, domain=zero_or_one)
         page.sizes.replace(meaning.tensor, tensor)
         page.inputs.pop(meaning.tensor, None)
         page.scope.add(said.name, replace(meaning, tensor=tensor), span)
