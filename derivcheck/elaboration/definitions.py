@@ -8,7 +8,7 @@ from dataclasses import replace
 from derivcheck import syntax
 from derivcheck.elaboration import index_maps
 from derivcheck.elaboration.evaluation import places
-from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.fault import Fault, unread, unsupported
 from derivcheck.elaboration.functions import FUNCTIONS, function_of, is_at_entry
 from derivcheck.elaboration.gradient_names import is_gradient, unbound
 from derivcheck.elaboration.integers import Letters
@@ -85,6 +85,11 @@ class DefinitionReader:
                 )
             return False
         name, subscripts, argument = parsed.name, parsed.subscripts, parsed.argument
+        listed = isinstance(left, syntax.Multiplication) and argument is None
+        if listed and any(declared_name(node) == name for node in nodes(right)):
+            if self.page.scope.lookup(name) is None:
+                raise unread(name, right.span, "write what it is, not in terms of itself")
+            return False
         if name in CONSTANTS and not subscripts and not names_something(right):
             return False
         if name.rstrip("'") == r"\sigma" != name and self.page.scope.lookup(r"\sigma") is None:
@@ -116,9 +121,9 @@ class DefinitionReader:
             if again and known is not None and isinstance(known.meaning, AbstractMeaning):
                 return False  # says something of a function that is any
         if explicit:
-            unread = isinstance(known.meaning if known else None, UnreadMeaning)
+            misread = isinstance(known.meaning if known else None, UnreadMeaning)
             here = known is not None and known.section == self.page.scope.section
-            if known is not None and known.defined and here and not unread:
+            if known is not None and known.defined and here and not misread:
                 raise Fault(
                     "redefinition",
                     f"{name} is defined twice in this section",

@@ -16,6 +16,7 @@ from derivcheck.expression import (
     Derivative,
     Entry,
     Expression,
+    Function,
     Tensor,
     apply,
     tensors,
@@ -136,7 +137,9 @@ def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expressio
             return Apply(function.function, (variable,))
         if function is None and node.name == r"\sigma" and _is_function(reader, node):
             reader.choices.pick(r"∂σ/∂ is the derivative of the sigmoid at the variable")
-            return apply("sigmoid", variable)
+            known = apply("sigmoid", variable)
+            abstract = Apply(Function(node.name, abstract=True), (variable,))
+            return known if reader.page.descriptions.logistic else abstract
     if (
         isinstance(node, syntax.Symbol)
         and reader.page.meaning(node.name, node.span) is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.document import Block, Heading, Math, Paragraph, Prose, sentence
@@ -24,6 +25,7 @@ NAMES = {
     "tanh": "tanh",
     "hyperbolic tangent": "tanh",
     "sigmoid": "sigmoid",
+    "sigmoidal": "sigmoid",
     "logistic sigmoid": "sigmoid",
     "logistic": "sigmoid",
 }
@@ -58,6 +60,7 @@ _NAMED = {**NAMES, **_NAMES_BY_A_SYMBOL}
 _VAGUE = _words_of("exp log abs sign erf")
 r"""Functions whose name may be said of others: `e^{2x}` is exponential, `\log_2` a logarithm."""
 
+_ANY = _words_of("any arbitrary every generic general")
 _NEUTRAL = _words_of(
     "a an any arbitrary some every each the this that these those such its our their one "
     "another given certain fixed general generic possibly known unknown same following chosen "
@@ -93,7 +96,7 @@ _SAID_APART = re.compile(
     rf"|\b{_THING} (?:is|are|be|that (?:is|are)) (?:an? |also |both )?{_KIND}(?![\w-])"
     r"|\b(?:convexity|concavity|monotonicity|periodicity|oddness|evenness|homogeneity|idempotence"
     r"|additivity|(?:swish|silu|gelu|s?elu|mish|softsign|heaviside)s?)\b"
-    r"|\blinearity(?= of \$)",
+    r"|\b(?:linearity|symmetry|positivity|boundedness)(?= of \$)",
     re.IGNORECASE,
 )
 _EXAMPLES = re.compile(
@@ -118,7 +121,7 @@ _VERBS = _words_of(
     "compute computing consider then that than which so while define"
 )
 _COPULA = re.compile(
-    r"\s*(?:,?\s*(?:which|that)\s+)?(?:is|are|be|being|was|were|becomes?|remains?|denotes?|denoting"
+    r"\s*(?:,?\s*(?:which|that)\s+)?(?:is|are|to\s+be|be|being|was|were|becomes?|remains?|denotes?|denoting"
     r"|represents?|means|stands for|as)\s+",
     re.IGNORECASE,
 )
@@ -137,12 +140,13 @@ _APPOSED = re.compile(
     r"\s*(?:,\s*(?:an?|the)\s+([\w'\s-]+?)\s*[,.;)]|\(\s*(?:an?\s+|the\s+)?([\w'\s-]+?)\s*[,;)])"
 )
 _BEHIND = re.compile(r"\s+(?:(?:an?|the)\s+)?((?:[\w'-]+\s*){1,4})")
+_WITH_A_DOT = re.compile(r"\s*(\\[A-Za-z]+|[A-Za-z])\s*\(\s*(?:\\cdot|\\bullet|\.)\s*\)\s*$")
 _AROUND = 120
 
 
 @dataclass
 class Descriptions:
-    """What prose says of functions: that they are special, or by name which they may be.
+    """What prose says of functions: that they are special, by name which they may be, or any.
 
     `names` are those that a page speaks of at all: any of its functions may be one of these, of
     which it says nothing else.
@@ -150,12 +154,19 @@ class Descriptions:
 
     special: set[str] = field(default_factory=set[str])
     named: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    arbitrary: set[str] = field(default_factory=set[str])
     names: tuple[str, ...] = ()
+
+    @property
+    def logistic(self) -> bool:
+        """Whether σ(x) is the logistic function, as it is where no words say another."""
+        others = self.named.get(r"\sigma", {"sigmoid"}) - {"sigmoid"}
+        return not others and r"\sigma" not in self.special
 
     def of(self, name: str) -> tuple[str, ...]:
         """The functions that the one of this symbol may be, in a fixed order."""
         own = tuple(sorted(self.named.get(name, ())))
-        return own if own or name in self.special else self.names
+        return own if own or name in self.special | self.arbitrary else self.names
 
 
 def described(
@@ -173,9 +184,10 @@ def described(
         before = _words(block)
         statements = [s for p in block.parts if isinstance(p, Math) for s in pieces[p]]
         if _SAID_APART.search(_EXAMPLES.sub("", prose)):
-            found.special.update(name for s in statements for name in _applied(s))
+            heads = (name for s in statements for name in applied_symbols(s))
+            found.special.update(name for name in heads if name != r"\sigma")
         for statement in statements:
-            for name in _introduced(statement):
+            for name in (*_introduced(statement), *with_a_dot(statement, source)):
                 _by_a_symbol(name, statement.span, source, found)
     everything = " ".join(_words(b) for b in blocks if isinstance(b, Heading | Paragraph))
     found.names = tuple(sorted(set(_activations(_EXAMPLES.sub("", everything)))))
@@ -193,17 +205,13 @@ def _activations(prose: str) -> Iterator[str]:
             yield name
 
 
-def _applied(statement: Statement) -> Iterator[str]:
+def applied_symbols(statement: Statement) -> Iterator[str]:
     """The symbols that a bracket follows."""
-    for side in statement.sides:
-        for node in nodes(side):
-            match node:
-                case syntax.Multiplication(factors):
-                    for head in factors:
-                        if (name := _head(head)) is not None:
-                            yield name
-                case _:
-                    pass
+    for node in (node for side in statement.sides for node in nodes(side)):
+        if isinstance(node, syntax.Multiplication):
+            for head, bracket in pairwise(node.factors):
+                if isinstance(bracket, syntax.Group) and (name := _head(head)) is not None:
+                    yield name
 
 
 def _head(node: Node) -> str | None:
@@ -230,6 +238,14 @@ def _introduced(statement: Statement) -> Iterator[str]:
             yield name
 
 
+def with_a_dot(statement: Statement, source: Source) -> Iterator[str]:
+    r"""The function of `f(\cdot)`, alone or with what it is behind it."""
+    if isinstance(statement.sides[0], syntax.Unreadable) and (
+        found := _WITH_A_DOT.match(source.slice(statement.sides[0].span))
+    ):
+        yield found[1]
+
+
 def _by_a_symbol(name: str, span: Span, source: Source, found: Descriptions) -> None:
     text = source.text
     before = text[max(span.start - _AROUND, 0) : span.start].rstrip("$\\( \n")
@@ -239,14 +255,18 @@ def _by_a_symbol(name: str, span: Span, source: Source, found: Descriptions) -> 
 
 
 def _judge(name: str, words: Iterable[str], found: Descriptions) -> None:
+    words = list(words)
     left = [word for word in words if word not in _NEUTRAL]
     if not left:
+        if not _ANY.isdisjoint(words):
+            found.arbitrary.add(name)
         return
     said = " ".join(left).replace("-", " ")
     known = _NAMED.get(said) or _NAMED.get(said.removesuffix("s"))
     if known is not None:
         found.named.setdefault(name, set()).add(known)
-    if known is None or known in _VAGUE:
+    # σ is the logistic function whatever it is called, but not if it is linear, or a step.
+    if (known is None or known in _VAGUE) and (name != r"\sigma" or _KNOWN.search(said)):
         found.special.add(name)
 
 

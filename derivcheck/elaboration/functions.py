@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from derivcheck import syntax
+from derivcheck.elaboration.described import with_a_dot
 from derivcheck.elaboration.fault import Fault, unread, unsupported
 from derivcheck.elaboration.matrices import TRACES, trace
 from derivcheck.elaboration.names import declared_name, label, nodes, subscript_items
@@ -37,7 +38,7 @@ from derivcheck.expression import (
     subtract,
     tensors,
 )
-from derivcheck.source import Span
+from derivcheck.source import Source, Span
 from derivcheck.syntax import Node, Statement
 
 FUNCTIONS = {
@@ -111,16 +112,19 @@ def replace_places(expression: Expression, place: Entry, value: Expression) -> E
 
 
 def stated_functions(
-    statements: Sequence[Statement], running: Collection[str]
+    statements: Sequence[Statement], running: Collection[str], source: Source
 ) -> tuple[dict[str, tuple[syntax.Symbol, Node]], dict[str, Span]]:
-    """Argument and right side of each function of a number, by the first statement that says what
-    it is; and where the page says what others are, at an entry `f(x_i)`.
+    r"""Argument and right side of each function of a number, by the first statement that says what
+    it is; and where the page says what others are, at an entry `f(x_i)` or as `f(\cdot)`.
 
     A subscript belongs to a function's name, `f_c(x) = c + x`, if it is one of nothing else.
     """
     found: dict[str, tuple[syntax.Symbol, Node]] = {}
     others: dict[str, Span] = {}
     for statement in statements:
+        if statement.equates:
+            for name in with_a_dot(statement, source):
+                others.setdefault(name, statement.span)
         match statement.sides:
             case (syntax.Multiplication((head, syntax.Group("(", _, argument)), ("",)), right, *_):
                 name = _function_name(head, right, running)
@@ -184,10 +188,18 @@ def known_function(
     Raises `Fault` where the page says what it is, but not so that it could be read.
     """
     page = reader.page
-    function = page.function(name, span)
+    function, stated = page.function(name, span), page.functions.get(name)
+    if stated is not None and not isinstance(function, FunctionMeaning):
+        between = sorted((span.start, stated[1].span.start))
+        if any(between[0] < heading < between[1] for heading in page.headings):
+            # What it is in another section it may be here, or not.
+            said = f"{name} is what line {page.source.position(stated[1].span.start).line} says"
+            if reader.choices.pick_once(f"function {name}", "", said) == 0:
+                return function
+            function = None
     if function is not None:
         return function
-    if stated := page.functions.get(name):
+    if stated is not None:
         before = page.scope.snapshot()
         try:
             return function_of(page.scope, name, *stated, reader.value)

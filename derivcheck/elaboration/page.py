@@ -107,7 +107,11 @@ class _Page:
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
         self.normalised = Normalised(every, self.document.source)
-        self.state.functions, self.state.introduced = stated_functions(every, self.state.running)
+        headings = (b.span.start for b in self.document.blocks if isinstance(b, Heading))
+        self.state.headings = tuple(headings)
+        self.state.functions, self.state.introduced = stated_functions(
+            every, self.state.running, self.state.source
+        )
         self.state.subscript_letters -= labels_alone(every, self.state.functions)
         self.state.descriptions = described(self.document.blocks, pieces, self.state.source)
         for position, block in enumerate(self.document.blocks):

@@ -3,12 +3,13 @@ r"""Signatures `f : \mathbb{R} \to \mathbb{R}`, and arrows: `f : x \mapsto x^2` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from derivcheck import syntax
 from derivcheck.elaboration.declarations import DeclarationReader
+from derivcheck.elaboration.described import applied_symbols
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.names import declared_name, label
 from derivcheck.elaboration.state import PageState
@@ -39,14 +40,33 @@ def with_equations(
     r"""The pieces with `x \mapsto x^2` behind a function's name, or its signature, as equations."""
     found: dict[Piece, tuple[Statement, ...]] = {}
     named: Node | None = None
+    applied = {name for each in pieces.values() for s in each for name in applied_symbols(s)}
     for piece, statements in pieces.items():
         spelled: list[Statement] = []
         for statement in statements:
-            for each in _spelled(statement, named):
+            for each in _spelled(_called(statement, applied), named):
                 named = each.sides[0] if is_signature(each) else None
                 spelled.append(each)
         found[piece] = tuple(spelled)
     return found
+
+
+def _called(statement: Statement, applied: Collection[str]) -> Statement:
+    r"""`f = \tanh` as `f(x) = \tanh(x)`, for an f that the page applies."""
+    match statement.sides, [relation.sign for relation in statement.relations]:
+        case (syntax.Symbol(name) as symbol, syntax.Symbol(of, word=word) as right), (
+            ["="] | [":="] | [r"\equiv"]
+        ) if name in applied and name != of and (word or of == r"\sigma"):
+            argument = syntax.Symbol("·", right.span)
+        case _:
+            return statement
+    bracket = syntax.Group("(", ")", argument, right.span)
+    left = syntax.Multiplication((symbol, bracket), ("",), symbol.span)
+    if of == r"\sigma":
+        value: Node = syntax.Multiplication((right, bracket), ("",), right.span)
+    else:
+        value = syntax.Call(of, (argument,), None, None, True, right.span)
+    return replace(statement, sides=(left, value))
 
 
 def _spelled(statement: Statement, named: Node | None) -> Iterator[Statement]:

@@ -134,6 +134,8 @@ class PageState:
     """The names of which prose says more than the page writes out."""
     descriptions: Descriptions = field(default_factory=Descriptions)
     """The same of functions."""
+    headings: tuple[int, ...] = ()
+    """Where sections begin."""
     introduced: dict[str, Span] = field(default_factory=dict[str, Span])
     """Where the page says of other functions what they are, or that they are none of numbers."""
     mentioned: set[str] = field(default_factory=set[str])

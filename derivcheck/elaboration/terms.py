@@ -311,7 +311,7 @@ class Translator:
             value = self._primed(
                 replace_entries(function.body, function.variable, inner), inner, primes, head
             )
-        elif symbol.name == r"\sigma" and function is None:
+        elif symbol.name == r"\sigma" and function is None and self.page.descriptions.logistic:
             value = self._primed(apply("sigmoid", inner), inner, primes, head)
         else:
             if function is None:
