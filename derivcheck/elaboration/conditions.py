@@ -7,6 +7,7 @@ from functools import partial
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import unsupported
+from derivcheck.elaboration.label_arrays import check_comparison
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     ONE,
@@ -64,6 +65,8 @@ def _relation(reader: SideReader, left: Node, sign: str, right: Node) -> Express
             case _:
                 pass
     difference = subtract(reader.value(left), reader.value(right))
+    if sign in ("=", r"\ne"):
+        check_comparison(reader, difference, left.span | right.span)
     above, below = Positive(difference), Positive(negate(difference))
     match sign:
         case ">":

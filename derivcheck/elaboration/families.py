@@ -81,8 +81,8 @@ def _nodes(statements: Iterable[Statement]) -> Iterator[Node]:
 
 def _marked(node: Node, sizes: Collection[str]) -> Iterator[str]:
     match node:
-        case syntax.Symbol(name, bold=True, word=False) if not name.isdigit():
-            yield name
+        case syntax.Symbol(name, bold=True, word=False) if not name.isdigit() and name != "I":
+            yield name  # but for the identity
         case syntax.Scripted(syntax.Symbol(name), None) if _turned(node, sizes):
             yield name
         case syntax.Multiplication():

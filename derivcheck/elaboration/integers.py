@@ -3,8 +3,9 @@ statement."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from derivcheck import syntax
 from derivcheck.elaboration.fault import Fault, unsupported
@@ -18,11 +19,21 @@ from derivcheck.elaboration.names import (
 )
 from derivcheck.elaboration.scope import ParameterMeaning
 from derivcheck.elaboration.state import PageState
-from derivcheck.expression import Affine, Index, Tensor
+from derivcheck.expression import Affine, Index, Tensor, fresh
 from derivcheck.source import Span
 from derivcheck.syntax import Node
 
 _NOWHERE = Span(0, 0)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class label y_i in a formula: the array, its letters, what these are, and its place."""
+
+    name: str
+    letters: tuple[str, ...]
+    at: tuple[Index, ...]
+    place: Index
 
 
 class Letters:
@@ -39,7 +50,7 @@ class Letters:
             for side in self._sides
             for node in nodes(side)
             if page.labelled_function(node) is None
-            for script in _letter_places(node)
+            for script in (*_letter_places(node), *_beside_labels(node, page.class_labels))
             for part in nodes(script)
             if isinstance(part, syntax.Symbol) and not part.word
         }
@@ -53,6 +64,7 @@ class Letters:
             for part in (nodes(bound) if bound is not None else ())
             if isinstance(part, syntax.Symbol) and part.name in page.written
         } - self._written
+        self._labels: dict[tuple[str, tuple[Index, ...]], Label] = {}
         self._variable = 0
         self._used_free: dict[str, None] = {}
         self._used_bound: dict[str, None] = {}
@@ -60,6 +72,7 @@ class Letters:
     def begin_side(self) -> None:
         self._used_free.clear()
         self._used_bound.clear()
+        self._labels.clear()
 
     def clash(self) -> str | None:
         """A letter that is free and bound on the side just read (a derivative's variable aside)."""
@@ -138,6 +151,27 @@ class Letters:
         bound = self._bound.get(name)
         return bound[-1] if bound else None
 
+    def label(self, name: str, letters: Sequence[str]) -> Index:
+        """The place that the label `name` has at these letters; the same wherever it is asked for
+        until it is taken."""
+        at = tuple(self.find(letter)[0] for letter in letters)
+        if (name, at) not in self._labels:
+            named = subscripted(name, syntax.Symbol(",".join(letters), _NOWHERE))
+            place = fresh(Index(named, self._page.sizes.placeholder("k")))
+            self._labels[name, at] = Label(name, tuple(letters), at, place)
+        return self._labels[name, at].place
+
+    def take_labels(self, letters: Collection[str] | None = None) -> list[Label]:
+        """The labels at one of these letters, or all, over whose places nothing sums yet."""
+        found = [
+            each
+            for each in self._labels.values()
+            if letters is None or not set(letters).isdisjoint(each.letters)
+        ]
+        for each in found:
+            del self._labels[each.name, each.at]
+        return found
+
     def indices(self) -> tuple[Index, ...]:
         return tuple(self._free.values())
 
@@ -183,6 +217,18 @@ def _letter_places(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def _beside_labels(node: Node, labels: Collection[str]) -> Iterator[Node]:
+    r"""What a class label is compared with: the k of `1\{y_i = k\}`."""
+    match node:
+        case syntax.Chain((left, right), ("=" | r"\ne",)):
+            for entry, letter in ((left, right), (right, left)):
+                of_labels = isinstance(entry, syntax.Scripted) and array_name(entry) in labels
+                if of_labels and isinstance(letter, syntax.Symbol):
+                    yield letter
+        case _:
+            pass
+
+
 def occurs(name: str, node: Node) -> bool:
     """Whether a letter stands in a piece of syntax."""
     return any(isinstance(part, syntax.Symbol) and part.name == name for part in nodes(node))
@@ -216,10 +262,10 @@ class IntegerReader:
         return Affine.of(index) + (self._base if lower is None else lower)
 
     def is_letter(self, node: Node) -> bool:
-        """Whether this is a lone index letter or whole number."""
+        """Whether this is a lone index letter, class label or whole number."""
         if isinstance(node, syntax.Numeral):
             return node.text.isdigit()
-        return (
+        return self._is_label(node) or (
             isinstance(node, syntax.Symbol)
             and node.name in self.page.subscript_letters
             and self.page.scope.lookup(node.name) is None
@@ -229,6 +275,8 @@ class IntegerReader:
     def is_integer(self, node: Node) -> bool:
         """Whether only index letters, extents and whole numbers occur, at least one of them a
         name."""
+        if self._is_label(node):
+            return True
         named = False
         for part in nodes(node):
             match part:
@@ -261,6 +309,8 @@ class IntegerReader:
                 return Affine.of(int(text))
             case syntax.Symbol(name, span):
                 return self._named(name, span)
+            case syntax.Scripted() if self._is_label(node):
+                return Affine.of(self._label(node)) + self._base
             case syntax.Scripted(syntax.Symbol(name), subscript, None, primes, span):
                 full = name + "'" * primes
                 return self._named(subscripted(full, subscript) if subscript else full, span)
@@ -288,6 +338,20 @@ class IntegerReader:
                     "use sums and products of letters",
                 )
 
+    def _is_label(self, node: Node) -> bool:
+        """Whether it is a class label, y_i, whatever it is the place of."""
+        if not isinstance(node, syntax.Scripted) or array_name(node) not in self.page.class_labels:
+            return False
+        items = subscript_items(node.subscript, None)
+        return node.superscript is None and all(
+            isinstance(item, syntax.Symbol) and self.letters.is_letter(item.name) for item in items
+        )
+
+    def _label(self, node: Node) -> Index:
+        assert isinstance(node, syntax.Scripted)
+        letters = map(label, subscript_items(node.subscript, None))
+        return self.letters.label(array_name(node) or "", tuple(letters))
+
     def _named(self, name: str, span: Span) -> Affine:
         bound_or_new = self.letters.is_letter(name)
         if self.letters.bound(name) is None:
@@ -308,6 +372,8 @@ class IntegerReader:
             fixed = self.page.fixed_place(node.name)
             if fixed is not None:
                 return fixed
+        if self._is_label(node):
+            return Affine.of(self._label(node))
         if (
             isinstance(node, syntax.Symbol)
             and not node.word

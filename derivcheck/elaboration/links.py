@@ -9,11 +9,11 @@ from fractions import Fraction
 from derivcheck import syntax
 from derivcheck.derivation import Link, Reading
 from derivcheck.elaboration.choices import Choices
-from derivcheck.elaboration.conditions import truth
 from derivcheck.elaboration.evaluation import places
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.gradient_names import unbound
 from derivcheck.elaboration.integers import Letters
+from derivcheck.elaboration.label_arrays import over_classes
 from derivcheck.elaboration.matrices import agree
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.open_losses import link_context
@@ -60,7 +60,7 @@ class LinkReader:
         if sign == "=":
             return Hypothesis(self.translator.side(left), self.translator.side(right), text)
         chain = syntax.Chain((left, right), (sign,), left.span | right.span)
-        return Hypothesis(truth(self.translator, chain), ONE, text)
+        return Hypothesis(self.translator.condition(chain), ONE, text)
 
     def link(
         self, left: Node, relation: Relation, right: Node, governed: Sequence[Condition] = ()
@@ -119,18 +119,19 @@ class LinkReader:
             integers = all(map(self.translator.integers.is_integer, sides))
             try:
                 if set(signs) == {"="} and not integers:
-                    *lefts, right = map(self.translator.value, sides)
+                    values = map(self.translator.value, sides)
+                    *lefts, right = over_classes(self.translator, values)
                     if condition.negated:
                         if len(sides) > 2:
                             return None
                         different = syntax.Chain(sides, (r"\ne",), condition.statement.span)
-                        holds = multiply(holds, truth(self.translator, different))
+                        holds = multiply(holds, self.translator.condition(different))
                     else:
                         text = self.page.source.slice(condition.statement.span)
                         equations.extend(Hypothesis(left, right, text) for left in lefts)
                     continue
                 chain = syntax.Chain(sides, signs, condition.statement.span)
-                value = truth(self.translator, chain)
+                value = self.translator.condition(chain)
             except Fault:
                 return None
             holds = multiply(holds, negation(value) if condition.negated else value)

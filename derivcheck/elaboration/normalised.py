@@ -45,6 +45,9 @@ _ROWS = re.compile(r"\brows?\b", re.IGNORECASE)
 _ENDS = re.compile(r"[.!?;]\s|\n\s*\n")
 
 
+_ZERO_OR_ONE = Domain(values=(Fraction(0), Fraction(1)), declared=True)
+
+
 @dataclass(frozen=True)
 class _Said:
     name: str
@@ -102,26 +105,34 @@ def _sentence(span: Span, source: Source) -> str:
 
 
 def _suppose(page: PageState, meaning: TensorMeaning, said: _Said, span: Span) -> None:
-    """Entries along the last axis sum to one; they are 0 and 1 alone if they are one-hot."""
     tensor = meaning.tensor
     if not tensor.rank or (tensor.rank > 1 and not said.of_rows):
         return
     page.qualified.discard(said.name)
-    zero_or_one = Domain(values=(Fraction(0), Fraction(1)), declared=True)
-    if said.one_hot and tensor.domain != zero_or_one:
-        tensor = replace(tensor, domain=zero_or_one)
-        page.sizes.replace(meaning.tensor, tensor)
-        page.inputs.pop(meaning.tensor, None)
-        page.scope.add(said.name, replace(meaning, tensor=tensor), span)
+    if said.one_hot:
+        suppose_one_hot(page, said.name, f"{said.name} is one-hot", span)
+    else:
+        page.inputs.setdefault(tensor)
+        page.suppose(Hypothesis(_sum_of_rows(tensor), ONE, f"{said.name} sums to one"))
+
+
+def suppose_one_hot(page: PageState, name: str, text: str, span: Span) -> Tensor:
+    """Suppose that an array's entries are 0 and 1, and sum to one along its last axis."""
+    known = page.scope.lookup(name)
+    assert known is not None
+    assert isinstance(known.meaning, TensorMeaning)
+    tensor = known.meaning.tensor
+    if tensor.domain != _ZERO_OR_ONE:
+        tensor = replace(tensor, domain=_ZERO_OR_ONE)
+        page.sizes.replace(known.meaning.tensor, tensor)
+        page.inputs.pop(known.meaning.tensor, None)
+        page.scope.add(name, replace(known.meaning, tensor=tensor), span)
     page.inputs.setdefault(tensor)
-    page.suppose(Hypothesis(_sum_of_rows(tensor), ONE, _text(said)))
+    page.suppose(Hypothesis(_sum_of_rows(tensor), ONE, text))
+    return tensor
 
 
 def _sum_of_rows(tensor: Tensor) -> Sum:
     leading = [Index(letter, n) for letter, n in zip("nmlijh", tensor.extents[:-1], strict=False)]
     last = fresh(Index("k", tensor.extents[-1]))
     return Sum(last, Entry(tensor, tuple(map(Affine.of, (*leading, last)))))
-
-
-def _text(said: _Said) -> str:
-    return f"{said.name} is one-hot" if said.one_hot else f"{said.name} sums to one"

@@ -26,6 +26,7 @@ from derivcheck.elaboration.described import described
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import labels_alone, stated_functions
 from derivcheck.elaboration.integers import IntegerReader, Letters
+from derivcheck.elaboration.label_arrays import class_counts, differentiated_by, label_arrays
 from derivcheck.elaboration.links import LinkReader
 from derivcheck.elaboration.names import declared_name, is_constant, whole
 from derivcheck.elaboration.normalised import Normalised
@@ -106,6 +107,9 @@ class _Page:
         pieces = statements(self.document)
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
+        self.state.differentiated_by = differentiated_by(every)
+        self.state.class_labels = label_arrays(every, self.state.subscript_letters)
+        self.state.class_counts = class_counts(every, self.document.source)
         self.normalised = Normalised(every, self.document.source)
         headings = (b.span.start for b in self.document.blocks if isinstance(b, Heading))
         self.state.headings = tuple(headings)

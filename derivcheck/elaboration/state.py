@@ -116,6 +116,10 @@ class PageState:
     """Symbols that a symbol in brackets follows somewhere, as a function's argument does."""
     of_numbers: set[str] = field(default_factory=set[str])
     """Those of them that are applied to a symbol and to entries of it: functions of numbers."""
+    class_labels: set[str] = field(default_factory=set[str])
+    """The arrays of class labels, whose entries are places of an axis."""
+    class_counts: dict[str, str] = field(default_factory=dict[str, str])
+    differentiated_by: set[str] = field(default_factory=set[str])
     arguments: dict[str, syntax.Node] = field(default_factory=dict[str, syntax.Node])
     """What stood in the brackets of `J(θ) = …` where that only says what J depends on."""
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])

@@ -9,6 +9,7 @@ from derivcheck import syntax
 from derivcheck.elaboration import conditions
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.integers import occurs, stands_outside_sums
+from derivcheck.elaboration.label_arrays import over_classes
 from derivcheck.elaboration.names import nodes
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
@@ -52,6 +53,9 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
         where = multiply(began, where)
         _prefer_range(reader, node.condition, bounds)
         body = reader.value(node.body)
+        if node.kind == "sum":
+            where, body = ONE, multiply(where, body)
+        where, body = over_classes(reader, (where, body), [name for name, _, _ in bounds])
     indices = tuple(index for _, index, _ in bounds)
     match node.kind:
         case "max":
@@ -65,7 +69,6 @@ def big(reader: SideReader, node: syntax.BigOperator) -> Expression:
                 body = Product(index, body)
             return body
         case _:
-            body = multiply(where, body)
             for index in reversed(indices):
                 body = Sum(index, body)
             return body

@@ -26,6 +26,7 @@ from derivcheck.elaboration.evaluation import place
 from derivcheck.elaboration.fault import Fault, unsupported
 from derivcheck.elaboration.functions import replace_entries
 from derivcheck.elaboration.integers import IntegerReader, Letters
+from derivcheck.elaboration.label_arrays import over_classes
 from derivcheck.elaboration.names import (
     CONSTANTS,
     applied_derivative,
@@ -83,7 +84,7 @@ class Translator:
     def side(self, node: Node) -> Expression:
         """One whole side; a letter both free and bound in it is a fault."""
         self.letters.begin_side()
-        expression = self.value(node)
+        (expression,) = over_classes(self, [self.value(node)])
         clash = self.letters.clash()
         if clash is not None:
             sums.check_end(node, clash)
@@ -94,6 +95,11 @@ class Translator:
                 f"rename the bound {clash}",
             )
         return expression
+
+    def condition(self, node: Node) -> Expression:
+        """A condition of the statement as a number that is 0 or 1."""
+        (holds,) = over_classes(self, [conditions.truth(self, node)])
+        return holds
 
     # --- dispatch --------------------------------------------------------------------------------
 
