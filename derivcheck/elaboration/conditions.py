@@ -48,6 +48,8 @@ def _relation(reader: SideReader, left: Node, sign: str, right: Node) -> Express
     if reader.integers.is_integer(left) and reader.integers.is_integer(right):
         a, b = reader.integers.value(left), reader.integers.value(right)
         if (i := a.index) is not None and (j := b.index) is not None:
+            if reader.letters.is_label(i) or reader.letters.is_label(j):
+                reader.page.sizes.unify(i.extent, j.extent)
             reader.page.sizes.prefer(i.extent, j.extent)
         match sign:
             case "=":

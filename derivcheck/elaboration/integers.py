@@ -161,6 +161,10 @@ class Letters:
             self._labels[name, at] = Label(name, tuple(letters), at, place)
         return self._labels[name, at].place
 
+    def is_label(self, index: Index) -> bool:
+        """Whether this is the place of a label."""
+        return any(each.place == index for each in self._labels.values())
+
     def take_labels(self, letters: Collection[str] | None = None) -> list[Label]:
         """The labels at one of these letters, or all, over whose places nothing sums yet."""
         found = [

@@ -14,7 +14,7 @@ from derivcheck.elaboration.fault import unsupported
 from derivcheck.elaboration.names import array_name, nodes, subscript_items
 from derivcheck.elaboration.normalised import suppose_one_hot
 from derivcheck.elaboration.side_reader import SideReader
-from derivcheck.expression import Affine, Entry, Expression, Sum, Tensor, multiply, tensors
+from derivcheck.expression import Affine, Entry, Expression, Index, Sum, Tensor, multiply, tensors
 from derivcheck.source import Source, Span
 from derivcheck.syntax import Node, Statement
 
@@ -116,20 +116,21 @@ def over_classes(
     found: Sequence[Expression] = list(expressions)
     for label in reader.letters.take_labels(letters):
         axes = (*label.at, label.place)
-        array = _one_hot(reader, label.name, [index.extent for index in axes])
+        array = _one_hot(reader, label.name, axes)
         entry = Entry(array, tuple(map(Affine.of, axes)))
         found = [Sum(label.place, multiply(entry, each)) for each in found]
     return found
 
 
-def _one_hot(reader: SideReader, name: str, extents: list[Affine]) -> Tensor:
+def _one_hot(reader: SideReader, name: str, axes: Sequence[Index]) -> Tensor:
     page, full = reader.page, f"[{name}]"
     tensor = page.scope.tensor(full)
     if tensor is None:
-        page.new_tensor(full, tuple(extents), _NOWHERE)
+        extents = tuple(page.sizes.placeholder(index.name, axis=True) for index in axes)
         if name in page.class_counts:
             page.likely(extents[-1], page.class_counts[name])
-        return suppose_one_hot(page, full, f"{name} has one value", _NOWHERE)
-    for known, extent in zip(tensor.extents, extents, strict=True):
-        page.sizes.unify(known, extent)
+        page.new_tensor(full, extents, _NOWHERE)
+        tensor = suppose_one_hot(page, full, f"{name} has one value", _NOWHERE)
+    for extent, index in zip(tensor.extents, axes, strict=True):
+        page.sizes.unify(extent, index.extent)
     return tensor

@@ -108,7 +108,9 @@ class _Page:
         every = [statement for parsed in pieces.values() for statement in parsed]
         self.state.look_ahead(every)
         self.state.differentiated_by = differentiated_by(every)
-        self.state.class_labels = label_arrays(every, self.state.subscript_letters)
+        self.state.class_labels = label_arrays(
+            every, self.state.subscript_letters | self.state.running
+        )
         self.state.class_counts = class_counts(every, self.document.source)
         self.normalised = Normalised(every, self.document.source)
         headings = (b.span.start for b in self.document.blocks if isinstance(b, Heading))
