@@ -11,6 +11,7 @@ from derivcheck.elaboration.label_arrays import check_comparison
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     ONE,
+    Affine,
     Expression,
     Positive,
     add,
@@ -48,9 +49,8 @@ def _relation(reader: SideReader, left: Node, sign: str, right: Node) -> Express
     if reader.integers.is_integer(left) and reader.integers.is_integer(right):
         a, b = reader.integers.value(left), reader.integers.value(right)
         if (i := a.index) is not None and (j := b.index) is not None:
-            if reader.letters.is_label(i) or reader.letters.is_label(j):
-                reader.page.sizes.unify(i.extent, j.extent)
             reader.page.sizes.prefer(i.extent, j.extent)
+        _share_places(reader, a, b)
         match sign:
             case "=":
                 return delta(a, b)
@@ -87,6 +87,15 @@ def _relation(reader: SideReader, left: Node, sign: str, right: Node) -> Express
             raise unsupported(
                 f"the condition {sign}", left.span | right.span, "use =, ≠, <, ≤, > or ≥"
             )
+
+
+def _share_places(reader: SideReader, left: Affine, right: Affine) -> None:
+    """Let a class label run over what it is compared with."""
+    match tuple(left.indices()), tuple(right.indices()):
+        case (one,), (other,) if reader.letters.is_label(one) or reader.letters.is_label(other):
+            reader.page.sizes.unify(one.extent, other.extent)
+        case _:
+            pass
 
 
 def cases(reader: SideReader, rows: Sequence[tuple[Node, Node | None]]) -> Expression:
