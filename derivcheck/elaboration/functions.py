@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from derivcheck import syntax
 from derivcheck.elaboration.described import with_a_dot
@@ -245,6 +246,34 @@ def at_arguments(reader: SideReader, name: syntax.Symbol, arguments: Node) -> Ex
                 return rebuild(expression, placed)
 
     return placed(reader.value(name))
+
+
+def check_applied(
+    reader: SideReader, factors: Sequence[Node], operators: Sequence[str], position: int
+) -> None:
+    """Raise for what is no product though it looks like one: `f \\circ g` of functions, and
+    `f_\\theta(x)` where nothing says what that is."""
+    node = factors[position]
+    if position and operators[position - 1] == r"\circ":
+        named = [each.name for each in (factors[position - 1], node) if _is_symbol(each)]
+        if any(reader.page.function(name, node.span) for name in named):
+            raise unsupported("a composition of functions", node.span, "write f(g(x))")
+    applied = position + 1 < len(factors) and operators[position] == ""
+    if applied and isinstance(factors[position + 1], syntax.Group):
+        match node:
+            case syntax.Scripted(syntax.Symbol(base), syntax.Symbol() as of, None) if (
+                base in "fghpq"
+                and (of.word or of.name.startswith("\\"))
+                and reader.page.scope.lookup(declared_name(node) or "") is None
+                and reader.page.scope.lookup(base) is None
+            ):
+                raise unsupported(f"{label(node)} at an argument", node.span, "say what it is")
+            case _:
+                pass
+
+
+def _is_symbol(node: Node) -> TypeGuard[syntax.Symbol]:
+    return isinstance(node, syntax.Symbol)
 
 
 def items_of(arguments: Node) -> tuple[Node, ...]:

@@ -131,6 +131,8 @@ class Sizes:
         found = [_quotient(high, low) for (low, _), high in zip(weights, above, strict=False)]
         if weights[0][0] != Affine.of(1) or None in found or Affine.of(1) in found:
             return  # x_{i+k} is a place further on, and no digits
+        if any(times < 0 for run in found if run is not None for _, times in run.terms):
+            return  # the letters of r - aR count no places
         for (_, index), run in zip(weights, found, strict=False):
             if run is None or not self.open(index.extent):
                 continue

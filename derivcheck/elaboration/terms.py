@@ -184,6 +184,7 @@ class Translator:
             node = factors[position]
             if operator == r"\otimes":
                 raise unsupported(r"\otimes", node.span, "write the product in index notation")
+            functions.check_applied(self, factors, operators, position)
             used = 1
             if (taken := applied_derivative(factors, operators, position)) is not None:
                 of, used = taken

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy
 
@@ -44,7 +45,9 @@ from derivcheck.witnesses.extents import (
 
 _MOST_TERMS = 24
 _DEEPEST = 60
-_ATTEMPTS = 6
+_ATTEMPTS = 10
+_FEW = 3
+"""Sizes of which no condition speaks that are larger at one site."""
 _MOVES = 80
 _NOISE = 0.15
 _LARGEST = 24
@@ -144,14 +147,16 @@ class Sizes:
 def sites(
     term: Term, sizes: Sizes, generator: numpy.random.Generator, attempts: int = _ATTEMPTS
 ) -> Iterator[Site]:
-    """Sites of a term near the smallest sizes, and near some at which only the sizes that its
-    conditions speak of are larger; at last near sizes that all are."""
+    """Sites of a term near the smallest sizes, and near some at which the sizes that its conditions
+    speak of are larger, and of the others some by turns: what hides a difference may be that one or
+    two of them are 1. At last near sizes that all are larger."""
     free = sizes.free()
     smallest = small_extents(sizes.parameters, sizes.definitions, sizes.hypotheses, limit=1)
     least = next(smallest, None)
     values = [condition.value for condition in term]
     values += [index.extent for index in _indices(values)]
     spoken = sizes.behind(values)
+    others = _by_turns([p for p in free if p not in spoken], generator)
     for attempt in range(attempts):
         start = least
         if attempt == attempts - 1:
@@ -164,9 +169,18 @@ def sites(
         chosen = {p: start[p] for p in free}
         if attempt:
             chosen |= {p: p.minimum + int(generator.integers(1, 3)) for p in free if p in spoken}
+        if 0 < attempt < attempts - 1:
+            chosen |= {p: start[p] + 1 for p in islice(others, _FEW)}
         found = _walk(term, chosen, sizes, generator)
         if found is not None:
             yield found
+
+
+def _by_turns(sizes: Sequence[Parameter], generator: numpy.random.Generator) -> Iterator[Parameter]:
+    """All of them in some order, then in another, and so on."""
+    while sizes:
+        for place in generator.permutation(len(sizes)):
+            yield sizes[int(place)]
 
 
 def _walk(
