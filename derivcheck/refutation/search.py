@@ -202,7 +202,7 @@ class Contest:
         """Sites of each term of the difference by turns."""
         generator = numpy.random.default_rng([self.seed, 6])
         sizes = Sizes(self.sides.parameters, self.definitions, self.reading.context.hypotheses)
-        each = [sites(term, sizes, generator) for term in terms(self.difference) if term]
+        each = [sites(term, sizes, generator) for term in terms(self.difference)]
         while each:
             for found in tuple(each):
                 site = next(found, None)

@@ -169,11 +169,19 @@ def sites(
         chosen = {p: start[p] for p in free}
         if attempt:
             chosen |= {p: p.minimum + int(generator.integers(1, 3)) for p in free if p in spoken}
-        if 0 < attempt < attempts - 1:
-            chosen |= {p: start[p] + 1 for p in islice(others, _FEW)}
-        found = _walk(term, chosen, sizes, generator)
+        few = tuple(islice(others, _FEW)) if 0 < attempt < attempts - 1 else ()
+        found = _walk(term, _enlarged(chosen, few), sizes, generator)
         if found is not None:
             yield found
+            continue
+        for alone in few:
+            found = _walk(term, _enlarged(chosen, (alone,)), sizes, generator)
+            if found is not None:
+                yield found
+
+
+def _enlarged(chosen: Mapping[Parameter, int], few: Sequence[Parameter]) -> dict[Parameter, int]:
+    return {p: n + (p in few) for p, n in chosen.items()}
 
 
 def _by_turns(sizes: Sequence[Parameter], generator: numpy.random.Generator) -> Iterator[Parameter]:
