@@ -50,12 +50,12 @@ from derivcheck.elaboration.restriction import (
 from derivcheck.elaboration.scope import PageMeaning, UnreadMeaning
 from derivcheck.elaboration.settlement import Settling
 from derivcheck.elaboration.signatures import declare, is_signature
+from derivcheck.elaboration.sizes import shape_parameters
 from derivcheck.elaboration.spelling import statements
 from derivcheck.elaboration.state import PageState, Same
 from derivcheck.elaboration.supposing import Condition, Role, Suppositions
 from derivcheck.elaboration.symmetries import symmetry
 from derivcheck.elaboration.uses import LINK, PageNotUsable, Pages, no_pages
-from derivcheck.expression import Parameter, Tensor
 from derivcheck.source import Span
 from derivcheck.syntax import Statement
 
@@ -479,7 +479,7 @@ class _Page:
             outputs=outputs,
             cotangents=cotangents,
             context=forms.context,
-            statics=tuple(p for p in state.statics if p not in _shape_parameters(inputs)),
+            statics=tuple(p for p in state.statics if p not in shape_parameters(inputs)),
             extents={p: state.sizes.settle(body) for p, body in state.extents.items()},
             gradients=forms.gradients,
             between=forms.between,
@@ -489,13 +489,3 @@ class _Page:
             tags=self.document.tags,
             hints=self.document.front_matter,
         )
-
-
-def _shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:
-    """The sizes that an input's shape gives away."""
-    return {
-        atom
-        for tensor in inputs
-        for extent in tensor.extents
-        if isinstance(atom := extent.atom, Parameter)
-    }

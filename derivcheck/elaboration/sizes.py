@@ -316,3 +316,13 @@ def _quotient(dividend: Affine, divisor: Affine) -> Affine | None:
             return None
         left.remove(factor)
     return None if number % by else Affine(((tuple(left), number // by),))
+
+
+def shape_parameters(inputs: tuple[Tensor, ...]) -> set[Parameter]:
+    """The sizes that an input's shape gives away."""
+    return {
+        atom
+        for tensor in inputs
+        for extent in tensor.extents
+        if isinstance(atom := extent.atom, Parameter)
+    }
