@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sketches import side, sketch, statements
 
 from derivcheck import syntax
-from derivcheck.latex import Macro, collect_macros, parse_math
+from derivcheck.latex import Macro, Numbered, Usage, collect_macros, parse_math
 from derivcheck.source import Span
 
 SIDES = {
@@ -509,3 +509,24 @@ def test_well_formed_sides_are_read(latex: str) -> None:
     (statement,) = parse_math(f"y = {latex}")
     assert not isinstance(statement.sides[1], syntax.Unreadable), statement.sides[1]
     check_spans(statement.sides[1], statement.span)
+
+
+USAGES = {
+    "x_j^{(i)}": (Usage(numbered={"x": Numbered("x")}), "x_[i, j]"),
+    "x^{(i)}": (Usage(numbered={"x": Numbered(r"x^{(\cdot)}", vectors=True)}), r"x^{(\cdot)}*_i"),
+    r"x^{(i)\top}": (Usage(numbered={"x": Numbered("x")}), r"x_i^\top"),
+    "Z_2^{(i)}": (Usage(numbered={"Z_{2}": Numbered("Z_{2}")}), "Z_{2}_i"),
+    "W^{(1)}": (Usage(numbered={"x": Numbered("x")}), "W^(1)"),
+    "{x^{(i)}}^2": (Usage(numbered={"x": Numbered("x")}), "x_i^2"),
+    r"\mathbf{x}_n": (Usage(vectors={"x"}), "{x}*_n"),
+    "x_{ni}": (Usage(vectors={"x"}), "{x}_(n i)"),
+    "x_i": (Usage(vectors={"x"}), "x_i"),
+    "L_i": (Usage(twofold={"L"}), "{L}_i"),
+}
+
+
+@pytest.mark.parametrize("latex", USAGES)
+def test_marks_mean_what_the_document_uses_them_for(latex: str) -> None:
+    usage, expected = USAGES[latex]
+    (statement,) = parse_math(latex, usage=usage)
+    assert sketch(statement.sides[0]) == expected

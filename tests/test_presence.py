@@ -64,6 +64,15 @@ def test_every_condition_holds_at_a_site(expression):
             assert 0 <= place < index.extent.evaluate(values)
 
 
+def test_sizes_of_which_no_condition_speaks_are_above_one_somewhere():
+    """A factor 1/N shows at no site at which N is 1, nor where something else hides it."""
+    (some,) = found(at(k), Sizes((N, M, H, W)))
+    for size in (N, M, H, W):
+        assert any(site.extents[size] > 1 for site in some)
+    small = [site for site in some if max(site.extents.values()) <= 2]
+    assert any(sum(n > 1 for n in site.extents.values()) > 1 for site in small)
+
+
 def test_what_cannot_hold_has_no_site():
     never = multiply(guard(Affine.of(i) - Affine.of(N)), at(i))
     assert found(never, Sizes((N,))) == [[]]
