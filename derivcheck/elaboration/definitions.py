@@ -282,6 +282,8 @@ class DefinitionReader:
         body = self.translator.side(right)
         if (tensor is None or left_out) and self.translator.implicit is not None:
             subscripts = (*subscripts, *map(Affine.of, self.translator.implicit))
+            if items:
+                self.page.families[name] = len(subscripts)
         if not items and tensor is not None and self._is_number(tensor, body):
             raise Fault(
                 "unclear-shape",

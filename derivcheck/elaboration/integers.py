@@ -324,6 +324,14 @@ class IntegerReader:
                     value = self.value(term)
                     total = total - value if sign == "-" else total + value
                 return total
+            case syntax.Multiplication(
+                (syntax.Symbol(), syntax.Group("(", _, syntax.Symbol())), ("",)
+            ):
+                raise unsupported(
+                    f"{label(node)} in a subscript",
+                    node.span,
+                    "write the place as a sum of letters",
+                )
             case syntax.Multiplication(factors, operators) if not any(
                 operator in ("/", r"\otimes") for operator in operators
             ):

@@ -234,7 +234,9 @@ def _stands_whole(reader: SideReader, node: Node) -> bool:
     forgotten."""
     name = array_name(node)
     if reader.page.axes_left(node):
-        return name in reader.page.families
+        items = split_subscripts(node.subscript) if isinstance(node, syntax.Scripted) else ()
+        by_label = any(isinstance(item, syntax.Scripted) for item in items)
+        return by_label or name in reader.page.families
     if name is not None:
         return (of := shape(reader, node)) is not None and of.axes > 0
     inside = (node.body,) if isinstance(node, syntax.BigOperator) else parts(node)

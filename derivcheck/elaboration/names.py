@@ -174,6 +174,8 @@ def subscript_items(node: Node | None, rank: int | None) -> tuple[Node, ...]:
             return ()
         case syntax.Sequence(items):
             return items
+        case syntax.Multiplication((syntax.Symbol(), syntax.Group("(", _, syntax.Symbol())), ("",)):
+            return (node,)  # x_{\pi(i)}
         case syntax.Multiplication(factors, operators) if not any(operators):
             return factors if rank is None or rank == len(factors) else (node,)
         case syntax.Numeral(text, span) if rank == len(text) > 1 and text.isdigit():

@@ -261,7 +261,7 @@ class _Page:
         if all(integers.is_letter(side) for side in statement.sides):
             self._note(Kind.DECLARATION, statement, 0)  # “when j ≠ n” in prose claims nothing
             return
-        array = None if self.display or self._let() else value_at_a_place(self.state, statement)
+        array = None if self.display else value_at_a_place(self.state, statement, self.sentence)
         if array is not None:
             self.state.qualified.add(array)
             self._note(Kind.DECLARATION, statement, 0)

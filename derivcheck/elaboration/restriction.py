@@ -124,6 +124,7 @@ def spoken(
     return syntax.Statement(sides, relations, statement.span, statement.words), before
 
 
+_LET = re.compile(r"\b(?:let|define|denote|write|set)\s*$", re.IGNORECASE)
 _FOR_ALL = re.compile(
     r"\$?[\s,]*(?:for\s+(?:all|every|each|any)\b|\(?\s*\$?\\forall)", re.IGNORECASE
 )
@@ -147,9 +148,11 @@ def is_instance(
     )
 
 
-def value_at_a_place(page: PageState, statement: Statement) -> str | None:
+def value_at_a_place(page: PageState, statement: Statement, before: str) -> str | None:
     """The array of `y_c = 1` in prose, where nothing says that it is for all c: nobody knows at how
     many places it has the value, and what it has elsewhere."""
+    if _LET.search(before):
+        return None
     match statement.sides:
         case (syntax.Scripted(syntax.Symbol(), subscript) as left, right) if (
             subscript is not None
