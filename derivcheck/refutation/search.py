@@ -38,7 +38,7 @@ _SPARSE = 625
 """The same where both sides are 0 at all of those."""
 _PRESENT = 48
 """Sites of terms that are tried."""
-_AGAIN = 42
+_AGAIN = 60
 """How often sizes that have been tried are tried again, with other values."""
 _RELATED = 300
 _RUN_SHARE = 8
@@ -186,7 +186,8 @@ class Contest:
         yield from plain
         yield from islice(self._present(), _PRESENT)
         if self.inputs:
-            yield from islice(cycle(plain), _AGAIN)
+            # An odd number, so that each has its turn with small integers.
+            yield from islice(cycle(plain[1 - len(plain) % 2 :]), _AGAIN)
             return
         # Integers alone: a second look at the same ones would show nothing new.
         for extents in related_extents(
