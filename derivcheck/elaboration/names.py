@@ -16,13 +16,17 @@ CONSTANTS = frozenset({"e", r"\pi"})
 """Numbers, unless the page gives the name to something of its own, as in `e_i = y_i - t_i`."""
 
 
+_LEAVES = (syntax.Symbol, syntax.Numeral)
+
+
 def nodes(node: Node) -> Iterator[Node]:
     """Every node of a syntax tree, parents first."""
     stack = [node]
     while stack:
         current = stack.pop()
         yield current
-        stack.extend(reversed(parts(current)))
+        if not isinstance(current, _LEAVES):  # most are
+            stack.extend(reversed(parts(current)))
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -56,7 +60,7 @@ def parts(node: Node) -> tuple[Node, ...]:
             found = sides
         case _:
             found = ()
-    return tuple(part for part in found if part is not None)
+    return tuple([part for part in found if part is not None])
 
 
 def label(node: Node) -> str:
