@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.elaboration.names import nodes
-from derivcheck.syntax import Statement
+from derivcheck.syntax import Node, Statement
 
 
 def applied_symbols(statements: Iterable[Statement]) -> tuple[set[str], set[str]]:
@@ -16,7 +16,10 @@ def applied_symbols(statements: Iterable[Statement]) -> tuple[set[str], set[str]
     bare: set[tuple[str, str]] = set()
     entries: set[tuple[str, str]] = set()
     applied: set[str] = set()
-    for name, argument in _applications(statements):
+    for head, argument in _applications(statements):
+        if not isinstance(head, syntax.Symbol):
+            continue
+        name = head.name
         match argument:
             case syntax.Symbol(of):
                 bare.add((name, of))
@@ -30,11 +33,22 @@ def applied_symbols(statements: Iterable[Statement]) -> tuple[set[str], set[str]
     return applied, {name for name, _ in bare & entries}
 
 
-def _applications(statements: Iterable[Statement]) -> Iterator[tuple[str, syntax.Node]]:
+def applied_names(statements: Iterable[Statement]) -> Iterator[str]:
+    """The symbols, with scripts or without, that a bracket follows."""
+    for head, _ in _applications(statements):
+        match head:
+            case syntax.Symbol(name) | syntax.Scripted(syntax.Symbol(name)):
+                yield name
+            case _:
+                pass
+
+
+def _applications(statements: Iterable[Statement]) -> Iterator[tuple[Node, Node]]:
+    """What a bracket follows directly, and what stands in the bracket."""
     for statement in statements:
         for side in statement.sides:
             for node in nodes(side):
                 if isinstance(node, syntax.Multiplication):
-                    for first, second in pairwise(node.factors):
-                        if isinstance(first, syntax.Symbol) and isinstance(second, syntax.Group):
-                            yield first.name, second.body
+                    for head, bracket in pairwise(node.factors):
+                        if isinstance(bracket, syntax.Group):
+                            yield head, bracket.body

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from derivcheck import syntax
 from derivcheck.document import Block, Heading, Math, Paragraph, Prose, sentence
-from derivcheck.elaboration.names import declared_name, nodes
+from derivcheck.elaboration.applications import applied_names
+from derivcheck.elaboration.names import declared_name
 from derivcheck.source import Source, Span
-from derivcheck.syntax import Node, Statement
+from derivcheck.syntax import Statement
 
 NAMES = {
     "softplus": "softplus",
@@ -184,8 +184,7 @@ def described(
         before = _words(block)
         statements = [s for p in block.parts if isinstance(p, Math) for s in pieces[p]]
         if _SAID_APART.search(_EXAMPLES.sub("", prose)):
-            heads = (name for s in statements for name in applied_symbols(s))
-            found.special.update(name for name in heads if name != r"\sigma")
+            found.special.update(set(applied_names(statements)) - {r"\sigma"})
         for statement in statements:
             for name in (*_introduced(statement), *with_a_dot(statement, source)):
                 _by_a_symbol(name, statement.span, source, found)
@@ -203,23 +202,6 @@ def _activations(prose: str) -> Iterator[str]:
     for words, name in NAMES.items():
         if re.search(rf"(?<!leaky )(?<!parametric )\b{words}s?\b", lowered):
             yield name
-
-
-def applied_symbols(statement: Statement) -> Iterator[str]:
-    """The symbols that a bracket follows."""
-    for node in (node for side in statement.sides for node in nodes(side)):
-        if isinstance(node, syntax.Multiplication):
-            for head, bracket in pairwise(node.factors):
-                if isinstance(bracket, syntax.Group) and (name := _head(head)) is not None:
-                    yield name
-
-
-def _head(node: Node) -> str | None:
-    match node:
-        case syntax.Symbol(name) | syntax.Scripted(syntax.Symbol(name)):
-            return name
-        case _:
-            return None
 
 
 def _introduced(statement: Statement) -> Iterator[str]:

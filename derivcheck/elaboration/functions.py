@@ -222,13 +222,15 @@ def at_arguments(reader: SideReader, name: syntax.Symbol, arguments: Node) -> Ex
     the place of x."""
     page, context = reader.page, reader.page.context
     variables, places = items_of(page.arguments[name.name]), items_of(arguments)
+    elsewhere = unsupported(f"{name.name} at other arguments", name.span, "write its formula out")
+    if len(variables) != len(places):
+        raise elsewhere
     given: dict[Tensor, tuple[tuple[Index, ...], Expression]] = {}
     for variable, node in zip(variables, places, strict=True):
         tensor = page.scope.tensor(label(variable))
         if tensor is None:
-            raise unsupported(f"{name.name} at other arguments", node.span, "write its formula out")
-        letters = zip("ijkl", tensor.extents, strict=False)
-        indices = tuple(fresh(Index(letter, extent)) for letter, extent in letters)
+            raise elsewhere
+        indices = tuple(fresh(Index("i", extent)) for extent in tensor.extents)
         given[tensor] = indices, reader.entries_at(node, indices)
 
     def placed(expression: Expression) -> Expression:
@@ -237,8 +239,8 @@ def at_arguments(reader: SideReader, name: syntax.Symbol, arguments: Node) -> Ex
                 indices, value = given[tensor]
                 return substitute(value, dict(zip(indices, subscripts, strict=True)))
             case Entry(tensor) if any(context.depends(tensor, each) for each in given):
-                unfolded = context.unfold(expression)
-                assert unfolded is not None
+                if (unfolded := context.unfold(expression)) is None:
+                    raise elsewhere  # another page's function is not known in its parts
                 return placed(unfolded)
             case Derivative() if not given.keys().isdisjoint(tensors(expression)):
                 raise unsupported("a derivative at other arguments", name.span, "give it a name")

@@ -60,9 +60,11 @@ def class_counts(statements: Iterable[Statement], source: Source) -> dict[str, s
     r"""How many classes the labels of arrays have, where the page says `y_i \in \{1, …, K\}`."""
     found: dict[str, str] = {}
     for statement in statements:
+        if [relation.sign for relation in statement.relations][:1] != [r"\in"]:
+            continue
         name = array_name(statement.sides[0])
         last = _CLASSES.search(source.slice(statement.span))
-        if name is not None and last is not None and statement.relations[0].sign == r"\in":
+        if name is not None and last is not None:
             found[name] = last[1]
     return found
 

@@ -43,7 +43,7 @@ _IN_DOUBT = re.compile(
 _SOFT = re.compile(r"\bsoft[\s-]+(?:labels?|targets?)|\blabel[\s-]+smooth", re.IGNORECASE)
 _ROWS = re.compile(r"\brows?\b", re.IGNORECASE)
 _ENDS = re.compile(r"[.!?;]\s|\n\s*\n")
-
+_LONGEST = 600
 
 _ZERO_OR_ONE = Domain(values=(Fraction(0), Fraction(1)), declared=True)
 
@@ -87,21 +87,21 @@ def _said(statement: Statement, source: Source) -> Iterator[_Said]:
     names = spoken_of(statement)
     if not names:
         return
-    sentence = _sentence(statement.span, source)
     before, after = around(statement.span, source)
     for (left, right), one_hot in ((_ONE_HOT, True), (_SUMS_TO_ONE, False)):
-        if not _IN_DOUBT.search(sentence) and (left.search(before) or right.match(after)):
-            rows = _ROWS.search(sentence) is not None
-            yield from (_Said(name, one_hot, rows) for name in names)
-            return
+        if left.search(before) or right.match(after):
+            sentence = _sentence(statement.span, source)
+            if _IN_DOUBT.search(sentence) is None:
+                rows = _ROWS.search(sentence) is not None
+                yield from (_Said(name, one_hot, rows) for name in names)
+                return
 
 
 def _sentence(span: Span, source: Source) -> str:
-    """The words of the sentence around a place."""
-    text = source.text
-    start = max((end.end() for end in _ENDS.finditer(text, 0, span.start)), default=0)
-    end = _ENDS.search(text, span.end)
-    return text[start : end.start() if end else len(text)]
+    """The words of the sentence around a place, if it is no longer than sentences are."""
+    before = source.text[max(span.start - _LONGEST, 0) : span.start]
+    after = source.text[span.end : span.end + _LONGEST]
+    return _ENDS.split(before)[-1] + source.slice(span) + _ENDS.split(after, maxsplit=1)[0]
 
 
 def _suppose(page: PageState, meaning: TensorMeaning, said: _Said, span: Span) -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from derivcheck import syntax
+from derivcheck.elaboration.applications import applied_names
 from derivcheck.elaboration.declarations import DeclarationReader
-from derivcheck.elaboration.described import applied_symbols
 from derivcheck.elaboration.fault import Fault
 from derivcheck.elaboration.names import declared_name, label
 from derivcheck.elaboration.state import PageState
@@ -40,7 +40,7 @@ def with_equations(
     r"""The pieces with `x \mapsto x^2` behind a function's name, or its signature, as equations."""
     found: dict[Piece, tuple[Statement, ...]] = {}
     named: Node | None = None
-    applied = {name for each in pieces.values() for s in each for name in applied_symbols(s)}
+    applied = set(applied_names(statement for each in pieces.values() for statement in each))
     for piece, statements in pieces.items():
         spelled: list[Statement] = []
         for statement in statements:
