@@ -32,6 +32,7 @@ from derivcheck.witnesses.trial import (
 
 _GENERIC = 3
 _SMALL = 12
+"""Small sizes that are tried; more where that is not enough for each size to be 2 once."""
 _INDICES = 8
 """At how many values of the free indices a point is tried where some side is not 0."""
 _SPARSE = 625
@@ -181,7 +182,8 @@ class Contest:
         generic = generic_extents(
             parameters, self.inputs, generator, self.definitions, hypotheses, count=_GENERIC
         )
-        small = [extents for extents in self.small_sizes(_SMALL) if extents not in generic]
+        few = max(_SMALL, 1 + len(parameters))
+        small = [extents for extents in self.small_sizes(few) if extents not in generic]
         plain = [Site(extents, {}) for extents in (*generic, *generic, *small)]
         yield from plain
         yield from islice(self._present(), _PRESENT)
