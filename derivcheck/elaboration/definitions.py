@@ -8,7 +8,7 @@ from dataclasses import replace
 from derivcheck import syntax
 from derivcheck.elaboration import index_maps
 from derivcheck.elaboration.evaluation import places
-from derivcheck.elaboration.fault import Fault, unread, unsupported
+from derivcheck.elaboration.fault import Fault, is_a_size, unread, unsupported
 from derivcheck.elaboration.functions import FUNCTIONS, function_of, is_at_entry
 from derivcheck.elaboration.gradient_names import is_gradient, unbound
 from derivcheck.elaboration.integers import Letters
@@ -239,8 +239,7 @@ class DefinitionReader:
             return
         value = self.translator.side(right)
         if tensors(value) or free_indices(value):
-            text = f"{name} is a size on this page, and this is none"
-            raise Fault("redefinition", text, span, "give one of them another letter")
+            raise is_a_size(name, span)
         self.page.extents[parameter] = value
         self.page.scope.add(name, ParameterMeaning(parameter), span, defined=True)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from derivcheck import syntax
-from derivcheck.elaboration.fault import Fault, unsupported
+from derivcheck.elaboration.fault import Fault, is_a_size, unsupported
 from derivcheck.elaboration.matrices import Jacobian, implicit, jacobian, variable_of
 from derivcheck.elaboration.names import is_transpose
 from derivcheck.elaboration.open_losses import is_fed, left_open
-from derivcheck.elaboration.scope import AbstractMeaning, FunctionMeaning
+from derivcheck.elaboration.scope import AbstractMeaning, FunctionMeaning, ParameterMeaning
 from derivcheck.elaboration.side_reader import SideReader
 from derivcheck.expression import (
     Apply,
@@ -131,6 +131,8 @@ def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expressio
     variable.
     """
     if isinstance(node, syntax.Symbol):
+        if isinstance(reader.page.meaning(node.name, node.span), ParameterMeaning):
+            raise is_a_size(node.name, node.span)
         function = reader.page.function(node.name, node.span)
         if isinstance(function, AbstractMeaning):
             reader.choices.pick(f"∂{node.name}/∂ is the derivative of {node.name} at the variable")
@@ -155,6 +157,13 @@ def differentiated(reader: SideReader, node: Node, variable: Entry) -> Expressio
         loss = reader.page.new_tensor(node.name, (), node.span)
         reader.page.losses[loss] = None
     value = reader.value(node)
+    match value:
+        case Entry(loss, ()) if loss in reader.page.inputs and (
+            loss != variable.tensor and loss.name in reader.page.only_differentiated
+        ):
+            reader.page.losses[loss] = None
+        case _:
+            pass
     if isinstance(value, Entry) and reader.page.is_open(value.tensor):
         if not reader.page.outputs and not is_fed(reader.page, value.tensor):
             return None
@@ -176,19 +185,21 @@ def _defined(reader: SideReader, value: Expression, variable: Entry, span: Span)
     meanings = reader.page.scope.meanings()
     bodies += [meaning.body for meaning in meanings if isinstance(meaning, FunctionMeaning)]
     inputs = {tensor for body in bodies for tensor in tensors(body)}
+    unsaid = reader.page.only_differentiated
     for tensor in tensors(value):
         if (
             tensor != variable.tensor
             and tensor not in reader.page.context.definitions
-            and tensor not in reader.page.inputs
             and tensor not in inputs
+            and (tensor not in reader.page.inputs or tensor.name in unsaid)
             and not tensor.scope.startswith("argument of")
         ):
+            declare = "" if tensor in reader.page.inputs else ", or declare it as an input"
             raise Fault(
                 "no-definition",
                 f"{tensor.name} may depend on {variable.tensor.name}, and nothing says how",
                 span,
-                f"define {tensor.name} before this line, or declare it as an input",
+                f"define {tensor.name} before this line{declare}",
             )
 
 

@@ -29,3 +29,9 @@ def unread(name: str, span: Span, reason: str) -> Fault:
     """A name is used of which the definition was not understood; `reason` says where that is."""
     message = f"this depends on {name}, whose definition was not understood"
     return Fault("depends-on-unread", message, span, reason)
+
+
+def is_a_size(name: str, span: Span) -> Fault:
+    """The letter of a size stands where only what has other values can."""
+    text = f"{name} is a size on this page, and this is none"
+    return Fault("redefinition", text, span, "give one of them another letter")

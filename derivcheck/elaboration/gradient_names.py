@@ -7,6 +7,7 @@ a claim about ∂L/∂W. That it is, is a reading: under it a claim may be prove
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -19,7 +20,7 @@ from derivcheck.syntax import Node, Statement
 _BAR = re.compile(r"\\bar\{([^{}]+)\}((?:[_^].*)?)")
 _D = re.compile(r"d((?:\w|\\.+)(?:[_^].*)?)")
 
-
+_SAYS = frozenset([r"\in", "<", r"\le", ">", r"\ge"])
 _LOSSES = frozenset(
     ["L", "J", "E", "C", r"\ell", r"\mathcal{L}", r"\mathcal{J}", r"\mathcal{E}", "loss", "cost"]
 )
@@ -137,6 +138,35 @@ def conventions(statements: Sequence[Statement]) -> dict[str, Node]:
     if "d" not in found and (loss := _only_loss(statements)) is not None:
         explained["d"] = loss
     return explained
+
+
+def only_differentiated(statements: Sequence[Statement]) -> set[str]:
+    r"""The names of which the page says no more than `L \in \mathbb{R}`, and what ∂L/∂x is."""
+    operands: set[str] = set()
+    within: Counter[str] = Counter()
+    written: Counter[str] = Counter()
+    for statement in statements:
+        says = statement.relations[0].sign in _SAYS if statement.relations else True
+        sides = statement.sides[1:] if says else statement.sides
+        for node in (node for side in sides for node in nodes(side)):
+            match node:
+                case syntax.Symbol(name):
+                    written[name] += 1
+                case syntax.DerivativeOf(_, operand, variables):
+                    operands.update(_bases(operand))
+                    within.update(_bases(operand, *(variable for variable, _ in variables)))
+                case _:
+                    pass
+    return {name for name in operands if within[name] == written[name]}
+
+
+def _bases(*of: Node | None) -> Iterator[str]:
+    for node in of:
+        match node:
+            case syntax.Symbol(name) | syntax.Scripted(syntax.Symbol(name), _, None):
+                yield name
+            case _:
+                pass
 
 
 def _only_loss(statements: Sequence[Statement]) -> Node | None:

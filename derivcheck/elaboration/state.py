@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from derivcheck import syntax
 from derivcheck.derivation import UsedPage
+from derivcheck.elaboration import gradient_names
 from derivcheck.elaboration.applications import applied_symbols
 from derivcheck.elaboration.called_arrays import called_arrays
 from derivcheck.elaboration.counting import Counting, named_places
@@ -14,7 +15,6 @@ from derivcheck.elaboration.counts import Count, counts, explained_names, length
 from derivcheck.elaboration.described import Descriptions
 from derivcheck.elaboration.families import marked_ranks, vector_families
 from derivcheck.elaboration.fault import Fault, unread
-from derivcheck.elaboration.gradient_names import bound_names, conventions, differentiated
 from derivcheck.elaboration.instances import Instance
 from derivcheck.elaboration.names import (
     alone_in_prose,
@@ -120,6 +120,8 @@ class PageState:
     """The arrays of class labels, whose entries are places of an axis."""
     class_counts: dict[str, str] = field(default_factory=dict[str, str])
     differentiated_by: set[str] = field(default_factory=set[str])
+    only_differentiated: set[str] = field(default_factory=set[str])
+    """Names of which the page says nothing but what their derivatives are."""
     arguments: dict[str, syntax.Node] = field(default_factory=dict[str, syntax.Node])
     """What stood in the brackets of `J(θ) = …` where that only says what J depends on."""
     bases: dict[Affine, int] = field(default_factory=dict[Affine, int])
@@ -173,7 +175,9 @@ class PageState:
     def look_ahead(self, statements: Sequence[Statement]) -> None:
         """Note which names are sizes and what the page counts from, before anything is built."""
         self._note_recurrences(statements)
-        self.conventions, self.bound_names = conventions(statements), bound_names(statements)
+        self.conventions = gradient_names.conventions(statements)
+        self.bound_names = gradient_names.bound_names(statements)
+        self.only_differentiated = gradient_names.only_differentiated(statements)
         lettered: set[str] = set()
         bound: set[str] = set()
         self.parameter_names |= sizes_in_shapes(statements)
@@ -367,17 +371,13 @@ class PageState:
         defined: bool = False,
     ) -> Tensor:
         """A tensor of this name in this section; the same name elsewhere is another tensor."""
-        earlier = self.scope.lookup(name)
         here = self.scope.scoped_name() + "'" * self.scope.renewed(name)
-        scope = "" if earlier is None and not self._taken(name) else here
+        scope = here if self.scope.lookup(name) or name in self.scope.names() else ""
         symmetric = name in self.symmetric and len(extents) == 2 and self.sizes.unify(*extents)
         axes = ((0, 1),) if symmetric else ()
         tensor = Tensor(name, extents, domain or Domain(), axes, scope)
         self.scope.add(name, TensorMeaning(tensor, declared, letters), span, defined=defined)
         return tensor
-
-    def _taken(self, name: str) -> bool:
-        return name in self.scope.names()
 
     def depends_by_name(self, name: str, arguments: syntax.Node) -> bool:
         """Whether what stands in brackets after a name lists what it depends on: arrays, or several
@@ -447,7 +447,7 @@ class PageState:
 
         Of one that the page has `declared`, and does not define, it may be the gradient too.
         """
-        marked = differentiated(name)
+        marked = gradient_names.differentiated(name)
         loss, array = self.bound_names.get(name, (None, ""))
         if loss is None and marked is not None:
             loss, array = self.conventions.get(marked[0]), marked[1]
