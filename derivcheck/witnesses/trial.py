@@ -10,17 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from math import ceil, prod
+from math import ceil, exp, log, prod
 from typing import TypeAlias
 
 import numpy
 from numpy.typing import NDArray
 
 from derivcheck.expression import (
+    Apply,
     Context,
     Domain,
     Entry,
     Expression,
+    Function,
     Hypothesis,
     Index,
     Multiply,
@@ -182,31 +184,39 @@ def far_reach(expressions: Iterable[Expression], context: Context) -> int:
 
 
 def _constants(expression: Expression) -> Iterator[Fraction]:
-    """The constants that are added, compared or multiplied, quotients of numbers as what they are;
-    no exponents."""
+    """The constants that are added, compared or multiplied, powers and quotients of numbers as what
+    they are; no exponents of anything else."""
     waiting = [expression]
     while waiting:
         match waiting.pop():
-            case Rational(value):
-                yield value
             case Multiply(factors):
-                yield prod((q for factor in factors for q in _quotient(factor)), start=Fraction(1))
-                waiting.extend(factor for factor in factors if not _quotient(factor))
+                yield prod((n for factor in factors for n in _number(factor)), start=Fraction(1))
+                waiting.extend(factor for factor in factors if not _number(factor))
+            case factor if found := _number(factor):
+                yield from found
             case Power(base, _):
                 waiting.append(base)
             case other:
                 waiting.extend(children(other))
 
 
-def _quotient(factor: Expression) -> tuple[Fraction, ...]:
-    """The value of a number or of a number's reciprocal."""
+def _number(factor: Expression) -> tuple[Fraction, ...]:
+    """The size of a number, of a number's power and of exp of a number, up to `_FARTHEST`."""
     match factor:
         case Rational(value):
             return (value,)
         case Power(Rational(value), Rational(exponent)) if exponent == -1 and value:
             return (1 / value,)
+        case Power(Rational(base), Rational(exponent)) if base:
+            return (_bounded(float(exponent) * log(abs(base))),)
+        case Apply(Function("exp", abstract=False), (Rational(exponent),)):
+            return (_bounded(float(exponent)),)
         case _:
             return ()
+
+
+def _bounded(logarithm: float) -> Fraction:
+    return Fraction(exp(min(logarithm, log(_FARTHEST))))
 
 
 def sample(
@@ -279,8 +289,8 @@ def concerns(hypothesis: Hypothesis, point: Point, context: Context) -> bool:
     sides = (hypothesis.left, hypothesis.right)
     if any(p not in point.extents for p in parameters_of(sides, context)):
         return False
-    needed = [t for t in _through(sides, context) if t not in context.definitions]
-    return bool(needed) and all(t in point.exact for t in needed)
+    rests = tuple(_through(sides, context))
+    return bool(rests) and all(t in point.exact for t in rests if t not in context.definitions)
 
 
 def _holds(hypothesis: Hypothesis, point: Point, context: Context) -> bool:
