@@ -19,13 +19,14 @@ from derivcheck.syntax import Node, Statement
 _SAYS = re.compile(
     r"\bsummation\s+convention|\beinstein(?:'s)?\s+(?:convention|summation|notation)"
     r"|\brepeated\s+(?:ind(?:ices|exes|ex)|subscripts?|letters?)\s+(?:is|are)\s+"
-    r"(?:(?!not|never)\w+\s+)?summed"
+    r"(?:(?!(?:not|never)\b)\w+\s+)?summed"
     r"|\bsum(?:med|s|ming|mation)?\s+over\s+(?:all\s+)?repeated",
     re.IGNORECASE,
 )
 _DENIES = re.compile(
     r"\b(?:not|never|no|without|don't|nor)\b[^.]{0,60}\b(?:convention|repeated|einstein)"
-    r"|\b(?:convention|notation)\b[^.,;]{0,40}\b(?:avoid\w*|not|never|would|nowhere)\b",
+    r"|\b(?:einstein(?:'s)?|summation)\s+(?:convention|notation)\s+"
+    r"(?:would\b|is\s+(?:not|never|nowhere|(?:\w+\s+)?avoided)\b)",
     re.IGNORECASE,
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from math import ceil, exp, log, prod
+from math import ceil, e, exp, log, prod
 from typing import TypeAlias
 
 import numpy
@@ -208,15 +208,18 @@ def _number(factor: Expression) -> tuple[Fraction, ...]:
         case Power(Rational(value), Rational(exponent)) if exponent == -1 and value:
             return (1 / value,)
         case Power(Rational(base), Rational(exponent)) if base:
-            return (_bounded(float(exponent) * log(abs(base))),)
+            return (_power(base, exponent),)
         case Apply(Function("exp", abstract=False), (Rational(exponent),)):
-            return (_bounded(float(exponent)),)
+            return (_power(Fraction(e), exponent),)
         case _:
             return ()
 
 
-def _bounded(logarithm: float) -> Fraction:
-    return Fraction(exp(min(logarithm, log(_FARTHEST))))
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    try:
+        return Fraction(min(exp(float(exponent) * log(abs(base))), _FARTHEST))
+    except (OverflowError, ValueError):
+        return Fraction(_FARTHEST)  # some part of it is no float
 
 
 def sample(
